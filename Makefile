@@ -1,0 +1,52 @@
+# Copyright (C) The ngx_http_messaging_module authors
+
+.PHONY: all
+all:
+	@t/util/build
+
+.PHONY: help
+help:
+	@echo 'make            build/ngx_http_messaging_module.so, for the'
+	@echo '                installed nginx, or NGX_SRC=dir for that tree'
+	@echo 'make run        a demonstration on 127.0.0.1:8080, or PORT=port'
+	@echo 'make test       all tests that are quick: up to 10 minutes'
+	@echo 'make check      all tests, again with sanitizers, valgrind,'
+	@echo '                1 and 4 workers, and on the newest nginx'
+	@echo 'make bench      the benchmarks'
+	@echo 'make install    into the modules path of nginx, below DESTDIR'
+	@echo 'make clean      remove all that was built'
+	@echo
+	@echo 'One test file:  t/util/test t/NAME.t'
+	@echo 'Packages:       t/util/setup build|run|test|check'
+
+.PHONY: run
+run:
+	@t/util/run
+
+.PHONY: test
+test:
+	@t/util/setup test
+	@t/util/check-style
+	@t/util/check-deps
+	@t/util/test
+
+.PHONY: check
+check:
+	@t/util/check
+
+.PHONY: bench
+bench: all
+	@if [ -x bench/run ]; then \
+	    exec bench/run; \
+	else \
+	    echo 'no benchmark yet' >&2; \
+	    exit 1; \
+	fi
+
+.PHONY: install
+install: all
+	@t/util/install
+
+.PHONY: clean
+clean:
+	rm -rf build t/servroot*

@@ -1,0 +1,579 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_http_messaging.h"
+#include "ngx_http_messaging_conf.h"
+#include "ngx_http_messaging_log.h"
+#include "ngx_http_messaging_variables.h"
+#include "ngx_http_messaging_worker.h"
+
+
+#define NGX_HTTP_MESSAGING_ZONE_SIZE  (16 * 1024 * 1024)
+
+
+static ngx_int_t ngx_http_messaging_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_messaging_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_messaging_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_messaging_create_srv_conf(ngx_conf_t *cf);
+static void *ngx_http_messaging_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf);
+
+
+static ngx_conf_enum_t  ngx_http_messaging_reject[] = {
+    { ngx_string("close"), NGX_HTTP_MESSAGING_REJECT_CLOSE },
+    { ngx_string("http"), NGX_HTTP_MESSAGING_REJECT_HTTP },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_messaging_commands[] = {
+
+    { ngx_string("messaging"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_messaging_conf_enable,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, enable),
+      NULL },
+
+    { ngx_string("messaging_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_messaging_conf_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, status),
+      NULL },
+
+    { ngx_string("messaging_conversation"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, conversation),
+      NULL },
+
+    { ngx_string("messaging_channel"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, channel),
+      NULL },
+
+    { ngx_string("messaging_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_messaging_conf_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_prefix"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_messaging_conf_prefix,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_messaging_conf_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_max_connections"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, max_connections),
+      NULL },
+
+    { ngx_string("messaging_drain"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, drain),
+      NULL },
+
+    { ngx_string("messaging_jwt_key"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE23,
+      ngx_http_messaging_conf_jwt_key,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_jwt_jwks"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_messaging_conf_jwt_jwks,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_jwt_from"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_messaging_conf_jwt_from,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_jwt_user_claim"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, user_claim),
+      NULL },
+
+    { ngx_string("messaging_jwt_name_claim"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, name_claim),
+      NULL },
+
+    { ngx_string("messaging_jwt_require"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_messaging_conf_jwt_require,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_jwt_leeway"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, leeway),
+      NULL },
+
+    { ngx_string("messaging_access"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_messaging_conf_access,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_reject"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, reject),
+      &ngx_http_messaging_reject },
+
+    { ngx_string("messaging_allowed_origins"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_messaging_conf_origins,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_ping_interval"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, ping_interval),
+      NULL },
+
+    { ngx_string("messaging_ping_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, ping_timeout),
+      NULL },
+
+    { ngx_string("messaging_max_message"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, max_message),
+      NULL },
+
+    { ngx_string("messaging_max_content"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, max_content),
+      NULL },
+
+    { ngx_string("messaging_max_subscriptions"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, max_subscriptions),
+      NULL },
+
+    { ngx_string("messaging_typing_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, typing_timeout),
+      NULL },
+
+    { ngx_string("messaging_send_buffer"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, send_buffer),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_messaging_module_ctx = {
+    ngx_http_messaging_preconfiguration,   /* preconfiguration */
+    ngx_http_messaging_postconfiguration,  /* postconfiguration */
+
+    ngx_http_messaging_create_main_conf,   /* create main configuration */
+    ngx_http_messaging_init_main_conf,     /* init main configuration */
+
+    ngx_http_messaging_create_srv_conf,    /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_messaging_create_loc_conf,    /* create location configuration */
+    ngx_http_messaging_merge_loc_conf      /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_messaging_module = {
+    NGX_MODULE_V1,
+    &ngx_http_messaging_module_ctx,        /* module context */
+    ngx_http_messaging_commands,           /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_messaging_worker_init_module, /* init module */
+    ngx_http_messaging_worker_init,        /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_messaging_worker_exit,        /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_messaging_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_messaging_variables_add(cf);
+}
+
+
+static ngx_int_t
+ngx_http_messaging_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt             *h, *first;
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_core_main_conf_t       *cmcf;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (!mmcf->enabled) {
+        return NGX_OK;
+    }
+
+    mmcf->redis->resolver = clcf->resolver;
+    mmcf->redis->resolver_timeout = clcf->resolver_timeout;
+
+    if (ngx_messaging_redis_resolve(cf, mmcf->redis) != NGX_CONF_OK) {
+        return NGX_ERROR;
+    }
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_messaging_log_post_read;
+
+    /* in front of the log module, which has put itself there before */
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    first = cmcf->phases[NGX_HTTP_LOG_PHASE].handlers.elts;
+
+    ngx_memmove(first + 1, first, (u_char *) h - (u_char *) first);
+    *first = ngx_http_messaging_log_handler;
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_str_t                       *argument;
+    ngx_http_messaging_main_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_messaging_main_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->redis = NULL;
+     *     conf->prefix = { 0, NULL };
+     *     conf->shm = NULL;
+     *     conf->zone = 0;
+     *     conf->enabled = 0;
+     *     conf->generation = 0;
+     *     conf->max_message = 0;
+     *     conf->worker = NULL;
+     */
+
+    conf->max_connections = NGX_CONF_UNSET_UINT;
+    conf->drain = NGX_CONF_UNSET_MSEC;
+
+    if (ngx_array_init(&conf->jwks, cf->pool, 4,
+                       sizeof(ngx_http_messaging_jwks_t *))
+        != NGX_OK
+        || ngx_array_init(&conf->arguments, cf->pool, 4, sizeof(ngx_str_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    argument = ngx_array_push(&conf->arguments);
+    if (argument == NULL) {
+        return NULL;
+    }
+
+    ngx_str_set(argument, "token");
+
+    return conf;
+}
+
+
+static char *
+ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_messaging_main_conf_t *mmcf = conf;
+
+    ngx_str_t  name;
+
+    ngx_conf_init_uint_value(mmcf->max_connections, 0);
+    ngx_conf_init_msec_value(mmcf->drain, 10000);
+
+    if (mmcf->prefix.data == NULL) {
+        ngx_str_set(&mmcf->prefix, "messaging:");
+    }
+
+    if (!mmcf->enabled) {
+        return NGX_CONF_OK;
+    }
+
+    if (mmcf->redis == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a location has \"messaging on\", but there is no "
+                           "\"messaging_redis\" in the http block: write "
+                           "\"messaging_redis redis://127.0.0.1:6379;\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (mmcf->zone) {
+        return NGX_CONF_OK;
+    }
+
+    mmcf->zone = 1;
+
+    ngx_str_set(&name, "messaging");
+
+    return ngx_messaging_shm_add(cf, &name, NGX_HTTP_MESSAGING_ZONE_SIZE,
+                                 &ngx_http_messaging_module, &mmcf->shm);
+}
+
+
+static void *
+ngx_http_messaging_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_messaging_srv_conf_t));
+}
+
+
+static void *
+ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_messaging_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_messaging_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->conversation = NULL;
+     *     conf->channel = NULL;
+     *     conf->keys = NULL;
+     *     conf->jwks = NULL;
+     *     conf->user_claim = { 0, NULL };
+     *     conf->name_claim = { 0, NULL };
+     *     conf->access_claim = { 0, NULL };
+     *     conf->endpoint = 0;
+     */
+
+    conf->enable = NGX_CONF_UNSET;
+    conf->status = NGX_CONF_UNSET;
+    conf->sources = NGX_CONF_UNSET_PTR;
+    conf->require = NGX_CONF_UNSET_PTR;
+    conf->leeway = NGX_CONF_UNSET;
+    conf->access = NGX_CONF_UNSET_UINT;
+    conf->reject = NGX_CONF_UNSET_UINT;
+    conf->origins = NGX_CONF_UNSET_PTR;
+    conf->ping_interval = NGX_CONF_UNSET_MSEC;
+    conf->ping_timeout = NGX_CONF_UNSET_MSEC;
+    conf->max_message = NGX_CONF_UNSET_SIZE;
+    conf->max_content = NGX_CONF_UNSET_UINT;
+    conf->max_subscriptions = NGX_CONF_UNSET_UINT;
+    conf->typing_timeout = NGX_CONF_UNSET_MSEC;
+    conf->send_buffer = NGX_CONF_UNSET_SIZE;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_messaging_loc_conf_t *prev = parent;
+    ngx_http_messaging_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_messaging_source_t  *source;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* an "if" or "limit_except" is a part of its location */
+
+    if (clcf->noname && conf->enable == NGX_CONF_UNSET) {
+        conf->enable = prev->enable;
+        conf->conversation = prev->conversation;
+        conf->channel = prev->channel;
+    }
+
+    ngx_conf_merge_value(conf->status, NGX_CONF_UNSET, 0);
+
+    if (conf->enable == NGX_CONF_UNSET) {
+        conf->enable = 0;
+    }
+
+    /* keys of a location replace those of the levels above it */
+
+    if (conf->keys == NULL && conf->jwks == NULL) {
+        conf->keys = prev->keys;
+        conf->jwks = prev->jwks;
+    }
+
+    if (conf->sources == NGX_CONF_UNSET_PTR
+        && prev->sources == NGX_CONF_UNSET_PTR)
+    {
+        prev->sources = ngx_array_create(cf->pool, 2,
+                                         sizeof(ngx_http_messaging_source_t));
+        if (prev->sources == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        source = ngx_array_push_n(prev->sources, 2);
+        if (source == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        source[0].from = NGX_HTTP_MESSAGING_FROM_HEADER;
+        ngx_str_null(&source[0].name);
+
+        source[1].from = NGX_HTTP_MESSAGING_FROM_QUERY;
+        ngx_str_set(&source[1].name, "token");
+    }
+
+    ngx_conf_merge_ptr_value(conf->sources, prev->sources, NULL);
+    ngx_conf_merge_str_value(conf->user_claim, prev->user_claim, "user_id");
+    ngx_conf_merge_str_value(conf->name_claim, prev->name_claim, "name");
+    ngx_conf_merge_ptr_value(conf->require, prev->require, NULL);
+    ngx_conf_merge_value(conf->leeway, prev->leeway, 0);
+
+    if (conf->access == NGX_CONF_UNSET_UINT) {
+        conf->access = prev->access;
+        conf->access_claim = prev->access_claim;
+    }
+
+    ngx_conf_merge_uint_value(conf->reject, prev->reject,
+                              NGX_HTTP_MESSAGING_REJECT_CLOSE);
+    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
+    ngx_conf_merge_msec_value(conf->ping_interval, prev->ping_interval, 30000);
+    ngx_conf_merge_msec_value(conf->ping_timeout, prev->ping_timeout, 10000);
+    ngx_conf_merge_size_value(conf->max_message, prev->max_message, 65536);
+    ngx_conf_merge_uint_value(conf->max_content, prev->max_content, 2000);
+    ngx_conf_merge_uint_value(conf->max_subscriptions,
+                              prev->max_subscriptions, 256);
+    ngx_conf_merge_msec_value(conf->typing_timeout, prev->typing_timeout,
+                              6000);
+    ngx_conf_merge_size_value(conf->send_buffer, prev->send_buffer, 262144);
+
+    return conf->enable ? ngx_http_messaging_check_loc_conf(cf, conf)
+                        : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
+
+    if (conf->conversation && conf->channel) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has both \"messaging_conversation\""
+                           " and \"messaging_channel\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->keys == NULL && conf->jwks == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has \"messaging on\", but no key "
+                           "to verify tokens with: write for example "
+                           "\"messaging_jwt_key HS256 /etc/nginx/jwt.key;\" "
+                           "or \"messaging_jwt_jwks <file>;\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->access == NGX_CONF_UNSET_UINT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has \"messaging on\", but does "
+                           "not say who may enter: write \"messaging_access "
+                           "claim=<name>;\", or \"messaging_access any;\" to "
+                           "let in everybody with a valid token",
+                           &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->max_message == 0 || conf->send_buffer == 0
+        || conf->typing_timeout == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_max_message\", "
+                           "\"messaging_send_buffer\" and "
+                           "\"messaging_typing_timeout\" must not be 0");
+        return NGX_CONF_ERROR;
+    }
+
+    conf->endpoint = conf->conversation ? NGX_HTTP_MESSAGING_ENDPOINT_ONE
+                     : conf->channel ? NGX_HTTP_MESSAGING_ENDPOINT_CHANNEL
+                     : NGX_HTTP_MESSAGING_ENDPOINT_MANY;
+
+    mmcf->max_message = ngx_max(mmcf->max_message, conf->max_message);
+
+    return NGX_CONF_OK;
+}

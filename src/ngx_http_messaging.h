@@ -1,0 +1,127 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#ifndef _NGX_HTTP_MESSAGING_H_INCLUDED_
+#define _NGX_HTTP_MESSAGING_H_INCLUDED_
+
+
+#include "ngx_messaging.h"
+#include "ngx_messaging_broker.h"
+#include "ngx_messaging_channel.h"
+#include "ngx_messaging_jwt.h"
+#include "ngx_messaging_redis.h"
+#include "ngx_messaging_shm.h"
+#include "ngx_messaging_wheel.h"
+
+#include <ngx_http.h>
+
+
+#if !(NGX_HTTP_SSL)
+#error "build with the flags of the nginx it is for (nginx -V), at least \
+--with-http_ssl_module: without it all TLS code is left out silently"
+#endif
+
+
+typedef struct ngx_http_messaging_session_s  ngx_http_messaging_session_t;
+typedef struct ngx_http_messaging_worker_s   ngx_http_messaging_worker_t;
+
+
+/* where a token may come from, in the order of "messaging_jwt_from" */
+
+#define NGX_HTTP_MESSAGING_FROM_HEADER       1
+#define NGX_HTTP_MESSAGING_FROM_QUERY        2
+#define NGX_HTTP_MESSAGING_FROM_COOKIE       3
+#define NGX_HTTP_MESSAGING_FROM_SUBPROTOCOL  4
+
+
+#define NGX_HTTP_MESSAGING_ACCESS_ANY        1
+#define NGX_HTTP_MESSAGING_ACCESS_CLAIM      2
+
+
+#define NGX_HTTP_MESSAGING_REJECT_CLOSE      0
+#define NGX_HTTP_MESSAGING_REJECT_HTTP       1
+
+
+#define NGX_HTTP_MESSAGING_ENDPOINT_ONE      0   /* messaging_conversation */
+#define NGX_HTTP_MESSAGING_ENDPOINT_CHANNEL  1   /* messaging_channel */
+#define NGX_HTTP_MESSAGING_ENDPOINT_MANY     2   /* neither */
+
+
+typedef struct {
+    ngx_uint_t                   from;      /* NGX_HTTP_MESSAGING_FROM_* */
+    ngx_str_t                    name;      /* of the argument or cookie */
+} ngx_http_messaging_source_t;
+
+
+/* a JWK set file and, in a worker, what was last read from it */
+
+typedef struct {
+    ngx_str_t                    file;
+    ngx_messaging_jwks_t        *keys;
+    time_t                       mtime;
+    ngx_file_uniq_t              uniq;
+    off_t                        size;
+} ngx_http_messaging_jwks_t;
+
+
+typedef struct {
+    ngx_messaging_redis_conf_t  *redis;
+    ngx_str_t                    prefix;
+    ngx_messaging_shm_t         *shm;
+    ngx_uint_t                   zone;         /* is declared */
+    ngx_uint_t                   max_connections;
+    ngx_msec_t                   drain;
+
+    ngx_uint_t                   enabled;      /* a location upgrades */
+    ngx_uint_t                   generation;   /* of this configuration */
+    size_t                       max_message;  /* the largest of all */
+    ngx_array_t                  arguments;    /* ngx_str_t, with tokens */
+    ngx_array_t                  jwks;         /* ngx_http_messaging_jwks_t * */
+
+    ngx_http_messaging_worker_t *worker;       /* set by init_process */
+} ngx_http_messaging_main_conf_t;
+
+
+typedef struct {
+    ngx_uint_t                   enabled;      /* has a messaging location */
+} ngx_http_messaging_srv_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                   enable;
+    ngx_flag_t                   status;
+    ngx_http_complex_value_t    *conversation;
+    ngx_http_complex_value_t    *channel;
+
+    ngx_messaging_jwks_t        *keys;
+    ngx_http_messaging_jwks_t   *jwks;
+    ngx_array_t                 *sources;      /* ..._source_t */
+    ngx_str_t                    user_claim;
+    ngx_str_t                    name_claim;
+    ngx_array_t                 *require;      /* ..._jwt_require_t */
+    time_t                       leeway;
+
+    ngx_uint_t                   access;
+    ngx_str_t                    access_claim;
+
+    ngx_uint_t                   reject;
+    ngx_array_t                 *origins;      /* ngx_str_t */
+    ngx_msec_t                   ping_interval;
+    ngx_msec_t                   ping_timeout;
+    size_t                       max_message;
+    ngx_uint_t                   max_content;
+    ngx_uint_t                   max_subscriptions;
+    ngx_msec_t                   typing_timeout;
+    size_t                       send_buffer;
+
+    ngx_uint_t                   endpoint;     /* ..._ENDPOINT_* */
+} ngx_http_messaging_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_messaging_module;
+
+
+#endif /* _NGX_HTTP_MESSAGING_H_INCLUDED_ */

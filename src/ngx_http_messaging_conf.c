@@ -1,0 +1,412 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_http_messaging.h"
+#include "ngx_http_messaging_conf.h"
+#include "ngx_http_messaging_handshake.h"
+#include "ngx_http_messaging_status.h"
+
+
+#define NGX_HTTP_MESSAGING_MAX_PREFIX  128
+
+
+char *
+ngx_http_messaging_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
+
+    char                            *rv;
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_messaging_srv_conf_t   *mscf;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || !mlcf->enable) {
+        return rv;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_messaging_handshake_handler;
+
+    mscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_messaging_module);
+    mscf->enabled = 1;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
+    mmcf->enabled = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_messaging_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
+
+    char                      *rv;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || !mlcf->status) {
+        return rv;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_messaging_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+/* messaging_redis url */
+
+char *
+ngx_http_messaging_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_messaging_main_conf_t *mmcf = conf;
+
+    u_char                      *buf;
+    ngx_str_t                   *value;
+    const char                  *error;
+    ngx_messaging_redis_conf_t  *redis;
+
+    if (mmcf->redis) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    redis = ngx_pcalloc(cf->pool, sizeof(ngx_messaging_redis_conf_t));
+    buf = ngx_pnalloc(cf->pool, value[1].len + NGX_MESSAGING_URL_EXTRA);
+
+    if (redis == NULL || buf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    error = ngx_messaging_url_parse(&redis->url, &value[1], buf);
+
+    if (error) {
+        /* not the URL: it may hold a password */
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URL of \"messaging_redis\": %s", error);
+        return NGX_CONF_ERROR;
+    }
+
+    mmcf->redis = redis;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_messaging_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_messaging_main_conf_t *mmcf = conf;
+
+    size_t      i;
+    ngx_str_t  *value;
+
+    if (mmcf->prefix.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len > NGX_HTTP_MESSAGING_MAX_PREFIX) {
+        return "is longer than 128 characters";
+    }
+
+    for (i = 0; i < value[1].len; i++) {
+        if (value[1].data[i] <= ' ' || value[1].data[i] >= 0x7f) {
+            return "has a character that is not printable ASCII";
+        }
+    }
+
+    mmcf->prefix = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+/* messaging_zone name:size */
+
+char *
+ngx_http_messaging_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_messaging_main_conf_t *mmcf = conf;
+
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t  *value, name, text;
+
+    if (mmcf->zone) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    p = (u_char *) ngx_strchr(value[1].data, ':');
+
+    if (p == NULL || p == value[1].data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone \"%V\", it must be name:size",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    name.data = value[1].data;
+    name.len = p - name.data;
+
+    text.data = p + 1;
+    text.len = value[1].data + value[1].len - text.data;
+
+    size = ngx_parse_size(&text);
+
+    if (size == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone size \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    mmcf->zone = 1;
+
+    return ngx_messaging_shm_add(cf, &name, size, &ngx_http_messaging_module,
+                                 &mmcf->shm);
+}
+
+
+/* messaging_jwt_from header query=name cookie=name subprotocol */
+
+char *
+ngx_http_messaging_conf_jwt_from(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
+
+    ngx_str_t                       *value, *argument;
+    ngx_uint_t                       i;
+    ngx_http_messaging_source_t     *source;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    if (mlcf->sources != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
+
+    mlcf->sources = ngx_array_create(cf->pool, 4,
+                                     sizeof(ngx_http_messaging_source_t));
+    if (mlcf->sources == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        source = ngx_array_push(mlcf->sources);
+        if (source == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_str_null(&source->name);
+
+        if (ngx_strcmp(value[i].data, "header") == 0) {
+            source->from = NGX_HTTP_MESSAGING_FROM_HEADER;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "subprotocol") == 0) {
+            source->from = NGX_HTTP_MESSAGING_FROM_SUBPROTOCOL;
+            continue;
+        }
+
+        if (value[i].len > 6 && ngx_strncmp(value[i].data, "query=", 6) == 0) {
+            source->from = NGX_HTTP_MESSAGING_FROM_QUERY;
+            source->name.data = value[i].data + 6;
+            source->name.len = value[i].len - 6;
+
+            argument = ngx_array_push(&mmcf->arguments);
+            if (argument == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            *argument = source->name;
+            continue;
+        }
+
+        if (value[i].len > 7
+            && ngx_strncmp(value[i].data, "cookie=", 7) == 0)
+        {
+            source->from = NGX_HTTP_MESSAGING_FROM_COOKIE;
+            source->name.data = value[i].data + 7;
+            source->name.len = value[i].len - 7;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid source \"%V\", it must be \"header\", "
+                           "\"query=name\", \"cookie=name\" or "
+                           "\"subprotocol\"", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* messaging_jwt_require claim=value ... */
+
+char *
+ngx_http_messaging_conf_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
+
+    u_char                       *p;
+    ngx_str_t                    *value;
+    ngx_uint_t                    i;
+    ngx_messaging_jwt_require_t  *require;
+
+    if (mlcf->require == NGX_CONF_UNSET_PTR) {
+        mlcf->require = ngx_array_create(cf->pool, 4,
+                                         sizeof(ngx_messaging_jwt_require_t));
+        if (mlcf->require == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        p = (u_char *) ngx_strchr(value[i].data, '=');
+
+        if (p == NULL || p == value[i].data) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid requirement \"%V\", "
+                               "it must be claim=value", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        require = ngx_array_push(mlcf->require);
+        if (require == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *p++ = '\0';
+
+        require->name.data = value[i].data;
+        require->name.len = p - 1 - value[i].data;
+        require->value.data = p;
+        require->value.len = value[i].data + value[i].len - p;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* messaging_access any | claim=name */
+
+char *
+ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mlcf->access != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "any") == 0) {
+        mlcf->access = NGX_HTTP_MESSAGING_ACCESS_ANY;
+        return NGX_CONF_OK;
+    }
+
+    if (value[1].len > 6 && ngx_strncmp(value[1].data, "claim=", 6) == 0) {
+        mlcf->access = NGX_HTTP_MESSAGING_ACCESS_CLAIM;
+        mlcf->access_claim.data = value[1].data + 6;
+        mlcf->access_claim.len = value[1].len - 6;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[1].data, "redis=", 6) == 0
+        || ngx_strncmp(value[1].data, "request=", 8) == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_access %V\" is not there yet, "
+                           "use \"any\" or \"claim=<name>\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid access \"%V\", it must be \"any\" or "
+                       "\"claim=<name>\"", &value[1]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* messaging_allowed_origins origin ... */
+
+char *
+ngx_http_messaging_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
+
+    u_char      *p;
+    ngx_str_t   *value, *origin;
+    ngx_uint_t   i;
+
+    if (mlcf->origins != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    mlcf->origins = ngx_array_create(cf->pool, 4, sizeof(ngx_str_t));
+    if (mlcf->origins == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        origin = ngx_array_push(mlcf->origins);
+        if (origin == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *origin = value[i];
+
+        if (ngx_strcmp(value[i].data, "same") == 0
+            || ngx_strcmp(value[i].data, "*") == 0)
+        {
+            continue;
+        }
+
+        /* RFC 6454, section 7: scheme://host[:port] and nothing behind */
+
+        p = (u_char *) ngx_strstr(value[i].data, "://");
+
+        if (p == NULL || p == value[i].data || p[3] == '\0'
+            || ngx_strchr(p + 3, '/') != NULL)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid origin \"%V\", it must be "
+                               "scheme://host[:port], \"same\" or \"*\"",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}

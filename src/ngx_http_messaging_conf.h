@@ -1,0 +1,59 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#ifndef _NGX_HTTP_MESSAGING_CONF_H_INCLUDED_
+#define _NGX_HTTP_MESSAGING_CONF_H_INCLUDED_
+
+
+#include "ngx_http_messaging.h"
+
+
+/* setters of directives, see ngx_http_messaging_module.c */
+
+char *ngx_http_messaging_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_jwt_jwks(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_jwt_from(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/*
+ * ngx_http_messaging_conf_watch_jwks() looks after the JWK set files of a
+ * worker: one that has changed is read again, and one that cannot be used is
+ * logged and leaves the keys in force as they are.
+ * ngx_http_messaging_conf_release_jwks() ends that.
+ */
+
+#define NGX_HTTP_MESSAGING_JWKS_INTERVAL  2000
+
+void ngx_http_messaging_conf_watch_jwks(ngx_cycle_t *cycle,
+    ngx_http_messaging_main_conf_t *mmcf);
+void ngx_http_messaging_conf_release_jwks(
+    ngx_http_messaging_main_conf_t *mmcf);
+
+/* of keys.c, for conf.c: a set that is released with the configuration */
+
+ngx_messaging_jwks_t *ngx_http_messaging_conf_keys(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_MESSAGING_CONF_H_INCLUDED_ */

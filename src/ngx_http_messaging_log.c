@@ -1,0 +1,197 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_http_messaging.h"
+#include "ngx_http_messaging_log.h"
+
+
+static ngx_int_t ngx_http_messaging_log_headers(ngx_http_request_t *r);
+static size_t ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf,
+    u_char *p, u_char *last, u_char **value);
+
+
+ngx_int_t
+ngx_http_messaging_log_post_read(ngx_http_request_t *r)
+{
+    ngx_http_messaging_srv_conf_t  *mscf;
+
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_messaging_module);
+
+    if (!mscf->enabled || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_messaging_log_headers(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_messaging_log_handler(ngx_http_request_t *r)
+{
+    ngx_http_messaging_srv_conf_t  *mscf;
+
+    mscf = ngx_http_get_module_srv_conf(r, ngx_http_messaging_module);
+
+    if (!mscf->enabled) {
+        return NGX_OK;
+    }
+
+    /* without memory the line is better empty than with a token */
+
+    if (ngx_http_messaging_log_headers(r) != NGX_OK) {
+        ngx_str_null(&r->request_line);
+        r->headers_in.referer = NULL;
+    }
+
+    if (ngx_http_messaging_log_mask(r, &r->unparsed_uri, &r->unparsed_uri)
+        != NGX_OK)
+    {
+        ngx_str_null(&r->unparsed_uri);
+    }
+
+    if (ngx_http_messaging_log_mask(r, &r->args, &r->args) != NGX_OK) {
+        ngx_str_null(&r->args);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_messaging_log_headers(ngx_http_request_t *r)
+{
+    ngx_str_t         masked;
+    ngx_table_elt_t  *referer;
+
+    if (ngx_http_messaging_log_mask(r, &r->request_line, &masked) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->request_line = masked;
+
+    if (r->headers_in.referer == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_messaging_log_mask(r, &r->headers_in.referer->value, &masked)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (masked.data == r->headers_in.referer->value.data) {
+        return NGX_OK;
+    }
+
+    /* the list of headers, which is what a backend gets, stays as it is */
+
+    referer = ngx_palloc(r->pool, sizeof(ngx_table_elt_t));
+    if (referer == NULL) {
+        return NGX_ERROR;
+    }
+
+    *referer = *r->headers_in.referer;
+    referer->value = masked;
+    r->headers_in.referer = referer;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_messaging_log_mask(ngx_http_request_t *r, ngx_str_t *text,
+    ngx_str_t *masked)
+{
+    size_t                           n;
+    u_char                          *p, *last, *value, *copy;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+
+    copy = NULL;
+    p = text->data;
+    last = p + text->len;
+
+    for ( ;; ) {
+        n = ngx_http_messaging_log_find(mmcf, p, last, &value);
+
+        if (n == 0) {
+            break;
+        }
+
+        if (copy == NULL) {
+            copy = ngx_pnalloc(r->pool, text->len);
+            if (copy == NULL) {
+                return NGX_ERROR;
+            }
+
+            ngx_memcpy(copy, text->data, text->len);
+        }
+
+        ngx_memset(copy + (value - text->data), '*', n);
+
+        p = value + n;
+    }
+
+    masked->len = text->len;
+    masked->data = copy ? copy : text->data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The first non-empty value of a token argument: its length, or 0.  Names are
+ * compared as ngx_http_arg() does, without regard to case.
+ */
+
+static size_t
+ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf, u_char *p,
+    u_char *last, u_char **value)
+{
+    u_char      *v, *start;
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    name = mmcf->arguments.elts;
+    start = p;
+
+    for ( /* void */ ; p < last; p++) {
+
+        if (p != start && p[-1] != '?' && p[-1] != '&') {
+            continue;
+        }
+
+        for (i = 0; i < mmcf->arguments.nelts; i++) {
+
+            if ((size_t) (last - p) <= name[i].len
+                || p[name[i].len] != '='
+                || ngx_strncasecmp(p, name[i].data, name[i].len) != 0)
+            {
+                continue;
+            }
+
+            v = p + name[i].len + 1;
+            *value = v;
+
+            while (v < last && *v != '&' && *v != ' ' && *v != '#'
+                   && *v != '*')
+            {
+                v++;
+            }
+
+            if (v != *value) {
+                return v - *value;
+            }
+        }
+    }
+
+    return 0;
+}

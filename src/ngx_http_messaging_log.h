@@ -1,0 +1,35 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#ifndef _NGX_HTTP_MESSAGING_LOG_H_INCLUDED_
+#define _NGX_HTTP_MESSAGING_LOG_H_INCLUDED_
+
+
+#include "ngx_http_messaging.h"
+
+
+/*
+ * Keeps tokens in query strings out of the logs of servers that have a
+ * messaging location.
+ *
+ * ngx_http_messaging_log_post_read() runs before anything that may log the
+ * request line or the Referer in error.log, ngx_http_messaging_log_handler()
+ * before the access log, also for requests that were refused before they had
+ * a location.  Nothing is masked where it lies: requests of other locations
+ * reach their backends as they came.
+ *
+ * ngx_http_messaging_log_mask() returns a copy of "text" in which the values
+ * of token arguments are asterisks, or "text" itself if it has none.  NGX_OK
+ * or NGX_ERROR.
+ */
+
+ngx_int_t ngx_http_messaging_log_post_read(ngx_http_request_t *r);
+ngx_int_t ngx_http_messaging_log_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_messaging_log_mask(ngx_http_request_t *r, ngx_str_t *text,
+    ngx_str_t *masked);
+
+
+#endif /* _NGX_HTTP_MESSAGING_LOG_H_INCLUDED_ */

@@ -1,0 +1,355 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_http_messaging.h"
+#include "ngx_http_messaging_session.h"
+
+
+/*
+ * The sending half of a session: a queue of pointers to shared frames.
+ *
+ * Queueing only posts the session; whatever has gathered by the end of the
+ * turn of the event loop leaves in as few calls as possible.  Over TLS frames
+ * are gathered into one record, else a writev() takes them where they are.
+ */
+
+
+#define NGX_HTTP_MESSAGING_IOVECS  64
+#define NGX_HTTP_MESSAGING_RECORD  16384
+
+
+static void ngx_http_messaging_output_slow(ngx_http_messaging_session_t *s);
+static ngx_int_t ngx_http_messaging_output_header(
+    ngx_http_messaging_session_t *s);
+static ssize_t ngx_http_messaging_output_chain(
+    ngx_http_messaging_session_t *s);
+static ssize_t ngx_http_messaging_output_record(
+    ngx_http_messaging_session_t *s);
+static void ngx_http_messaging_output_sent(ngx_http_messaging_session_t *s,
+    size_t n);
+static void ngx_http_messaging_output_pop(ngx_http_messaging_session_t *s);
+
+
+void
+ngx_http_messaging_session_send(ngx_http_messaging_session_t *s,
+    ngx_messaging_message_t *m)
+{
+    ngx_http_messaging_out_t     *out;
+    ngx_http_messaging_worker_t  *worker;
+
+    if (s->closing || s->finished || s->failed) {
+        return;
+    }
+
+    if (s->queued + m->len > s->conf->send_buffer
+        && s->queued != 0
+        && m->opcode != NGX_MESSAGING_FRAME_CLOSE)
+    {
+        ngx_http_messaging_output_slow(s);
+        return;
+    }
+
+    worker = s->worker;
+    out = worker->free_out;
+
+    if (out) {
+        worker->free_out = out->next;
+
+    } else {
+        out = ngx_alloc(sizeof(ngx_http_messaging_out_t), s->connection->log);
+
+        if (out == NULL) {
+            s->failed = 1;
+            ngx_http_messaging_session_post(s);
+            return;
+        }
+    }
+
+    m->refs++;
+
+    out->message = m;
+    out->next = NULL;
+
+    *s->last_out = out;
+    s->last_out = &out->next;
+    s->queued += m->len;
+
+    ngx_http_messaging_session_post(s);
+}
+
+
+void
+ngx_http_messaging_session_text(ngx_http_messaging_session_t *s,
+    ngx_str_t *parts, ngx_uint_t n)
+{
+    ngx_messaging_message_t  *m;
+
+    if (s->closing || s->finished) {
+        return;
+    }
+
+    m = ngx_messaging_message_create(NGX_MESSAGING_FRAME_TEXT,
+                                     NGX_MESSAGING_KIND_MESSAGE, parts, n);
+    if (m == NULL) {
+        s->failed = 1;
+        ngx_http_messaging_session_post(s);
+        return;
+    }
+
+    ngx_http_messaging_session_send(s, m);
+    ngx_messaging_message_release(m);
+}
+
+
+/*
+ * The client does not read what it is sent.  Nothing is left out in silence:
+ * what waits is given up as a whole, and the Close says so.  The frame that
+ * has been sent in part goes on.
+ */
+
+static void
+ngx_http_messaging_output_slow(ngx_http_messaging_session_t *s)
+{
+    ngx_http_messaging_out_t  *rest, *out;
+
+    if (s->offset) {
+        rest = s->out->next;
+        s->out->next = NULL;
+        s->last_out = &s->out->next;
+        s->queued = s->out->message->len - s->offset;
+
+    } else {
+        rest = s->out;
+        s->out = NULL;
+        s->last_out = &s->out;
+        s->queued = 0;
+    }
+
+    while (rest) {
+        out = rest;
+        rest = out->next;
+
+        ngx_messaging_message_release(out->message);
+        out->next = s->worker->free_out;
+        s->worker->free_out = out;
+    }
+
+    ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_TRY_LATER,
+                                     "slow consumer");
+}
+
+
+/*
+ * NGX_OK: all was sent; NGX_AGAIN: the socket is full, the write event goes
+ * on; NGX_ERROR: the connection is broken.
+ */
+
+ngx_int_t
+ngx_http_messaging_output(ngx_http_messaging_session_t *s)
+{
+    ssize_t            n;
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (c->error) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_messaging_output_header(s);
+
+    while (rc == NGX_OK && s->out) {
+
+        if (!c->write->ready) {
+            rc = NGX_AGAIN;
+            break;
+        }
+
+        n = (c->ssl) ? ngx_http_messaging_output_record(s)
+                     : ngx_http_messaging_output_chain(s);
+
+        if (n == NGX_ERROR) {
+            rc = NGX_ERROR;
+            break;
+        }
+
+        if (n > 0) {
+            ngx_http_messaging_output_sent(s, n);
+        }
+    }
+
+    if (rc == NGX_ERROR) {
+        c->error = 1;
+        return NGX_ERROR;
+    }
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+/* the 101 goes through nginx's filters and may not have left at once */
+
+static ngx_int_t
+ngx_http_messaging_output_header(ngx_http_messaging_session_t *s)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = s->request;
+
+    if (r->out == NULL && !s->connection->buffered) {
+        return NGX_OK;
+    }
+
+    if (!s->connection->write->ready) {
+        return NGX_AGAIN;
+    }
+
+    rc = ngx_http_output_filter(r, NULL);
+
+    return rc == NGX_ERROR ? NGX_ERROR
+                           : (r->out || s->connection->buffered) ? NGX_AGAIN
+                                                                 : NGX_OK;
+}
+
+
+static ssize_t
+ngx_http_messaging_output_chain(ngx_http_messaging_session_t *s)
+{
+    off_t                      sent;
+    ngx_uint_t                 i;
+    ngx_buf_t                  bufs[NGX_HTTP_MESSAGING_IOVECS];
+    ngx_chain_t                chain[NGX_HTTP_MESSAGING_IOVECS];
+    ngx_connection_t          *c;
+    ngx_http_messaging_out_t  *out;
+
+    c = s->connection;
+    sent = c->sent;
+
+    ngx_memzero(bufs, sizeof(ngx_buf_t));
+
+    for (out = s->out, i = 0;
+         out && i < NGX_HTTP_MESSAGING_IOVECS;
+         out = out->next, i++)
+    {
+        if (i) {
+            bufs[i] = bufs[0];
+            chain[i - 1].next = &chain[i];
+        }
+
+        bufs[i].memory = 1;
+        bufs[i].pos = out->message->data;
+        bufs[i].last = out->message->data + out->message->len;
+
+        chain[i].buf = &bufs[i];
+        chain[i].next = NULL;
+    }
+
+    bufs[0].pos += s->offset;
+
+    if (c->send_chain(c, chain, 0) == NGX_CHAIN_ERROR) {
+        return NGX_ERROR;
+    }
+
+    return (ssize_t) (c->sent - sent);
+}
+
+
+static ssize_t
+ngx_http_messaging_output_record(ngx_http_messaging_session_t *s)
+{
+    size_t                     n, size, offset;
+    u_char                    *p;
+    ssize_t                    rc;
+    ngx_connection_t          *c;
+    ngx_http_messaging_out_t  *out;
+    u_char                     record[NGX_HTTP_MESSAGING_RECORD];
+
+    c = s->connection;
+    p = record;
+    size = sizeof(record);
+    offset = s->offset;
+
+    /* a repeated SSL_write() has the same bytes: the queue only grows */
+
+    for (out = s->out; out && size; out = out->next) {
+        n = ngx_min(out->message->len - offset, size);
+
+        p = ngx_cpymem(p, out->message->data + offset, n);
+        size -= n;
+        offset = 0;
+    }
+
+    rc = c->send(c, record, p - record);
+
+    return rc == NGX_AGAIN ? 0 : rc;
+}
+
+
+static void
+ngx_http_messaging_output_sent(ngx_http_messaging_session_t *s, size_t n)
+{
+    size_t  left;
+
+    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_BYTES_OUT, n);
+
+    s->queued -= n;
+
+    while (n) {
+        left = s->out->message->len - s->offset;
+
+        if (n < left) {
+            s->offset += n;
+            return;
+        }
+
+        n -= left;
+
+        if (s->out->message->opcode == NGX_MESSAGING_FRAME_TEXT) {
+            s->sent++;
+            ngx_messaging_stat_add(s->worker->slot,
+                                   NGX_MESSAGING_STAT_MESSAGES_OUT, 1);
+        }
+
+        ngx_http_messaging_output_pop(s);
+    }
+}
+
+
+static void
+ngx_http_messaging_output_pop(ngx_http_messaging_session_t *s)
+{
+    ngx_http_messaging_out_t  *out;
+
+    out = s->out;
+    s->out = out->next;
+    s->offset = 0;
+
+    if (s->out == NULL) {
+        s->last_out = &s->out;
+    }
+
+    ngx_messaging_message_release(out->message);
+
+    out->next = s->worker->free_out;
+    s->worker->free_out = out;
+}
+
+
+void
+ngx_http_messaging_output_free(ngx_http_messaging_session_t *s)
+{
+    while (s->out) {
+        ngx_http_messaging_output_pop(s);
+    }
+
+    s->queued = 0;
+}

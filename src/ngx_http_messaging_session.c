@@ -1,0 +1,832 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_http_messaging.h"
+#include "ngx_http_messaging_handshake.h"
+#include "ngx_http_messaging_protocol.h"
+#include "ngx_http_messaging_session.h"
+#include "ngx_http_messaging_worker.h"
+
+
+/*
+ * One connection's life.
+ *
+ * waiting   the request is held until the broker has confirmed the channel;
+ *           nginx's own handlers watch the client
+ * open      the 101 was sent, the events are ours
+ * closing   a Close frame is queued, ours or the answer to the client's;
+ *           nothing is queued behind it, the channels are left
+ * finished  everything is undone; nginx ends the request
+ *
+ * The session is in r->pool, what it allocates while it lives is not: the
+ * pool of a request that lasts for hours would only grow.
+ *
+ * Whatever happens inside a loop over channels or frames only sets a flag and
+ * posts the session.  Only four places finalize the request, all of them at
+ * the top of an event: the read handler, the write handler, the deadline and
+ * the posted event.
+ */
+
+
+static void ngx_http_messaging_session_cleanup(void *data);
+static void ngx_http_messaging_session_read(ngx_event_t *rev);
+static void ngx_http_messaging_session_write(ngx_event_t *wev);
+static ngx_int_t ngx_http_messaging_session_receive(
+    ngx_http_messaging_session_t *s);
+static void ngx_http_messaging_session_count_close(
+    ngx_http_messaging_session_t *s);
+static void ngx_http_messaging_session_subscriptions(
+    ngx_http_messaging_session_t *s);
+static void ngx_http_messaging_session_life(ngx_http_messaging_session_t *s);
+static int64_t ngx_http_messaging_session_now(void);
+
+static void ngx_http_messaging_member_ready(ngx_messaging_subscriber_t *m);
+static void ngx_http_messaging_member_message(ngx_messaging_subscriber_t *m,
+    ngx_messaging_delivery_t *d);
+static void ngx_http_messaging_member_gap(ngx_messaging_subscriber_t *m);
+
+
+ngx_messaging_member_events_t  ngx_http_messaging_member_events = {
+    ngx_http_messaging_member_ready,
+    ngx_http_messaging_member_message,
+    ngx_http_messaging_member_gap
+};
+
+
+ngx_http_messaging_session_t *
+ngx_http_messaging_session_create(ngx_http_request_t *r,
+    ngx_http_messaging_worker_t *worker)
+{
+    ngx_http_cleanup_t            *cln;
+    ngx_http_messaging_session_t  *s;
+
+    s = ngx_pcalloc(r->pool, sizeof(ngx_http_messaging_session_t));
+    if (s == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_messaging_session_cleanup;
+    cln->data = s;
+
+    s->worker = worker;
+    s->request = r;
+    s->connection = r->connection;
+    s->conf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+    s->last_out = &s->out;
+    s->heard = ngx_current_msec;
+
+    ngx_queue_init(&s->subscriptions);
+    ngx_queue_init(&s->publishes);
+    ngx_queue_insert_tail(&worker->sessions, &s->queue);
+
+    ngx_messaging_stat_add(worker->slot, NGX_MESSAGING_STAT_CONNECTIONS, 1);
+
+    ngx_http_set_ctx(r, s, ngx_http_messaging_module);
+
+    return s;
+}
+
+
+static void
+ngx_http_messaging_session_cleanup(void *data)
+{
+    ngx_http_messaging_session_t *s = data;
+
+    ngx_http_messaging_session_end(s);
+}
+
+
+ngx_int_t
+ngx_http_messaging_session_open(ngx_http_messaging_session_t *s)
+{
+    ngx_int_t                  rc;
+    ngx_connection_t          *c;
+    ngx_http_request_t        *r;
+
+    r = s->request;
+    c = s->connection;
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    rc = ngx_http_messaging_handshake_switch(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    s->waiting = 0;
+    s->open = 1;
+    s->heard = ngx_current_msec;
+
+    c->log->action = "exchanging messages";
+    c->read->handler = ngx_http_messaging_session_read;
+    c->write->handler = ngx_http_messaging_session_write;
+    c->idle = 1;
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    /* frames are small and answered at once: Nagle would hold them back */
+
+    if (ngx_tcp_nodelay(c) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (s->admitted) {
+        ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_ACCEPTED,
+                               1);
+    }
+
+    /* frames that came with the request are in its buffer */
+
+    if (r->header_in->pos < r->header_in->last) {
+        ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_BYTES_IN,
+                               r->header_in->last - r->header_in->pos);
+
+        rc = ngx_http_messaging_input(s, r->header_in->pos,
+                                      r->header_in->last);
+        r->header_in->pos = r->header_in->last;
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+    }
+
+    if (ngx_exiting) {
+        ngx_http_messaging_worker_drain(s->worker);
+    }
+
+    ngx_http_messaging_session_schedule(s);
+    ngx_http_messaging_session_post(s);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
+{
+    ngx_http_messaging_worker_t  *worker;
+
+    if (s->finished) {
+        return;
+    }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, s->connection->log, 0,
+                   "messaging session end, code:%ui", s->close_code);
+
+    worker = s->worker;
+
+    ngx_http_messaging_session_unsubscribe(s, NULL);
+    ngx_http_messaging_protocol_forget(s);
+
+    s->finished = 1;
+
+    ngx_messaging_wheel_drop(&worker->wheel, &s->deadline);
+    ngx_queue_remove(&s->queue);
+
+    if (s->is_posted) {
+        ngx_queue_remove(&s->posted);
+        s->is_posted = 0;
+    }
+
+    ngx_http_messaging_output_free(s);
+    ngx_http_messaging_input_free(s);
+
+    if (s->access) {
+        json_decref(s->access);
+        s->access = NULL;
+    }
+
+    ngx_messaging_stat_add(worker->slot, NGX_MESSAGING_STAT_CONNECTIONS, -1);
+
+    if (s->open) {
+        ngx_http_messaging_session_count_close(s);
+    }
+}
+
+
+static void
+ngx_http_messaging_session_count_close(ngx_http_messaging_session_t *s)
+{
+    ngx_uint_t  i;
+
+    static ngx_uint_t  codes[] = {
+        1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1012,
+        1013, 4000, 4001, 4003
+    };
+
+    if (s->close_code == 0) {
+        s->close_code = NGX_MESSAGING_CLOSE_ABNORMAL;
+    }
+
+    for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i] == s->close_code) {
+            break;
+        }
+    }
+
+    /* the counters stand in the order of the codes, "other" behind them */
+
+    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_CLOSED_1000 + i,
+                           1);
+}
+
+
+void
+ngx_http_messaging_session_finalize(ngx_http_messaging_session_t *s,
+    ngx_int_t rc)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = s->request;
+    c = s->connection;
+
+    ngx_http_messaging_session_end(s);
+
+    c->idle = 0;
+    c->log->action = "closing connection";
+
+    /* what the client has sent meanwhile must not make a reset of our Close */
+
+    r->lingering_close = 1;
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_messaging_session_read(ngx_event_t *rev)
+{
+    ngx_int_t                      rc;
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_http_messaging_session_t  *s;
+
+    c = rev->data;
+    r = c->data;
+    s = ngx_http_get_module_ctx(r, ngx_http_messaging_module);
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "messaging session read");
+
+    if (c->close) {
+
+        if (c->error) {
+            /* worker_shutdown_timeout */
+            ngx_http_messaging_session_finalize(s, NGX_ERROR);
+            return;
+        }
+
+        c->close = 0;
+        c->idle = 0;
+
+        ngx_http_messaging_worker_drain(s->worker);
+    }
+
+    rc = ngx_http_messaging_session_receive(s);
+
+    if (rc != NGX_OK) {
+        ngx_http_messaging_session_finalize(s, rc == NGX_DONE ? NGX_OK : rc);
+        return;
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_http_messaging_session_finalize(s, NGX_ERROR);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_messaging_session_receive(ngx_http_messaging_session_t *s)
+{
+    ssize_t                       n;
+    ngx_uint_t                    turns;
+    ngx_connection_t             *c;
+    ngx_http_messaging_worker_t  *worker;
+
+    c = s->connection;
+    worker = s->worker;
+
+    for (turns = 0; c->read->ready; turns++) {
+
+        if (turns == NGX_HTTP_MESSAGING_RECV_TURNS) {
+            /* the others first */
+            ngx_post_event(c->read, &ngx_posted_next_events);
+            return NGX_OK;
+        }
+
+        n = c->recv(c, worker->buffer, NGX_HTTP_MESSAGING_RECV_BUFFER);
+
+        if (n == NGX_AGAIN) {
+            return NGX_OK;
+        }
+
+        if (n == NGX_ERROR) {
+            c->error = 1;
+            return NGX_ERROR;
+        }
+
+        if (n == 0) {
+            ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                           "messaging client closed connection");
+            return NGX_DONE;
+        }
+
+        s->heard = ngx_current_msec;
+        s->pinged = 0;
+
+        ngx_messaging_stat_add(worker->slot, NGX_MESSAGING_STAT_BYTES_IN, n);
+
+        if (ngx_http_messaging_input(s, worker->buffer, worker->buffer + n)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_messaging_session_write(ngx_event_t *wev)
+{
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_http_messaging_session_t  *s;
+
+    c = wev->data;
+    r = c->data;
+    s = ngx_http_get_module_ctx(r, ngx_http_messaging_module);
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "messaging session write");
+
+    ngx_http_messaging_session_handle(s);
+}
+
+
+void
+ngx_http_messaging_session_post(ngx_http_messaging_session_t *s)
+{
+    if (s->is_posted || s->finished) {
+        return;
+    }
+
+    s->is_posted = 1;
+    ngx_queue_insert_tail(&s->worker->posted, &s->posted);
+
+    if (!s->worker->event.posted) {
+        ngx_post_event(&s->worker->event, &ngx_posted_events);
+    }
+}
+
+
+/* the posted event and the write handler: all that is to be done now */
+
+void
+ngx_http_messaging_session_handle(ngx_http_messaging_session_t *s)
+{
+    if (s->waiting) {
+
+        if (s->single.ready) {
+            ngx_http_messaging_handshake_confirmed(s);
+        }
+
+        return;
+    }
+
+    if (s->failed) {
+        ngx_http_messaging_session_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    if (!s->open) {
+        return;
+    }
+
+    ngx_http_messaging_session_subscriptions(s);
+
+    if (ngx_http_messaging_output(s) == NGX_ERROR) {
+        ngx_http_messaging_session_finalize(s, NGX_ERROR);
+        return;
+    }
+
+    if (s->finish && s->out == NULL) {
+        ngx_http_messaging_session_finalize(s, NGX_OK);
+    }
+}
+
+
+void
+ngx_http_messaging_session_close(ngx_http_messaging_session_t *s,
+    ngx_uint_t code, const char *reason)
+{
+    u_char                    status[2];
+    ngx_str_t                 parts[2];
+    ngx_messaging_message_t  *m;
+
+    if (s->closing || s->finished) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                  "messaging connection closed with %ui: %s", code, reason);
+
+    status[0] = (u_char) (code >> 8);
+    status[1] = (u_char) code;
+
+    parts[0].data = status;
+    parts[0].len = 2;
+    parts[1].data = (u_char *) reason;
+    parts[1].len = ngx_strlen(reason);
+
+    m = ngx_messaging_message_create(NGX_MESSAGING_FRAME_CLOSE,
+                                     NGX_MESSAGING_KIND_MESSAGE, parts, 2);
+    if (m) {
+        ngx_http_messaging_session_send(s, m);
+        ngx_messaging_message_release(m);
+
+    } else {
+        s->failed = 1;
+    }
+
+    s->closing = 1;
+    s->close_code = code;
+    s->reason = reason;
+    s->close_due = ngx_current_msec + NGX_HTTP_MESSAGING_CLOSE_TIMEOUT;
+
+    ngx_http_messaging_session_post(s);
+    ngx_http_messaging_session_schedule(s);
+}
+
+
+ngx_int_t
+ngx_http_messaging_session_subscribe(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_subscription_t *sub, ngx_str_t *name)
+{
+    ngx_int_t  rc;
+
+    sub->session = s;
+    sub->confirmed = 0;
+    sub->ready = 0;
+    sub->typing = 0;
+    sub->due = ngx_current_msec + NGX_HTTP_MESSAGING_CONFIRM_TIMEOUT;
+
+    rc = ngx_messaging_channel_join(&s->worker->channels, name,
+                                    &sub->subscriber);
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    ngx_queue_insert_tail(&s->subscriptions, &sub->queue);
+    s->nsubscriptions++;
+
+    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_SUBSCRIPTIONS,
+                           1);
+
+    if (rc == NGX_OK) {
+        sub->confirmed = 1;
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+/* sub == NULL: all of them */
+
+void
+ngx_http_messaging_session_unsubscribe(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_subscription_t *sub)
+{
+    ngx_queue_t  *q;
+
+    if (sub == NULL) {
+        while (!ngx_queue_empty(&s->subscriptions)) {
+            q = ngx_queue_head(&s->subscriptions);
+            sub = ngx_queue_data(q, ngx_http_messaging_subscription_t, queue);
+
+            ngx_http_messaging_session_unsubscribe(s, sub);
+        }
+
+        return;
+    }
+
+    if (sub->typing) {
+        ngx_http_messaging_protocol_typing(s, sub, 0);
+    }
+
+    ngx_messaging_channel_leave(&s->worker->channels, &sub->subscriber);
+
+    ngx_queue_remove(&sub->queue);
+    s->nsubscriptions--;
+
+    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_SUBSCRIPTIONS,
+                           -1);
+
+    if (sub != &s->single) {
+        ngx_free(sub);
+    }
+}
+
+
+ngx_http_messaging_subscription_t *
+ngx_http_messaging_session_find(ngx_http_messaging_session_t *s,
+    ngx_str_t *name)
+{
+    ngx_queue_t                        *q;
+    ngx_messaging_channel_t            *ch;
+    ngx_http_messaging_subscription_t  *sub;
+
+    for (q = ngx_queue_head(&s->subscriptions);
+         q != ngx_queue_sentinel(&s->subscriptions);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_http_messaging_subscription_t, queue);
+        ch = sub->subscriber.channel;
+
+        if (ch->len == name->len
+            && ngx_memcmp(ch->name, name->data, name->len) == 0)
+        {
+            return sub;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* a closing session leaves its channels, an open one greets new ones */
+
+static void
+ngx_http_messaging_session_subscriptions(ngx_http_messaging_session_t *s)
+{
+    ngx_queue_t                        *q;
+    ngx_http_messaging_subscription_t  *sub;
+
+    if (s->closing) {
+        ngx_http_messaging_session_unsubscribe(s, NULL);
+        return;
+    }
+
+    for (q = ngx_queue_head(&s->subscriptions);
+         q != ngx_queue_sentinel(&s->subscriptions);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_http_messaging_subscription_t, queue);
+
+        if (sub->ready) {
+            sub->ready = 0;
+            ngx_http_messaging_protocol_subscribed(s, sub);
+        }
+    }
+}
+
+
+/* sets the session's one deadline to the next thing that may be due */
+
+void
+ngx_http_messaging_session_schedule(ngx_http_messaging_session_t *s)
+{
+    int64_t                             left;
+    ngx_queue_t                        *q;
+    ngx_msec_int_t                      wait, next;
+    ngx_http_messaging_subscription_t  *sub;
+
+    if (s->closing) {
+        next = (ngx_msec_int_t) (s->close_due - ngx_current_msec);
+        goto set;
+    }
+
+    next = 3600 * 1000;
+
+    if (s->conf->ping_interval) {
+        wait = (ngx_msec_int_t) (s->heard + s->conf->ping_interval
+                                 + (s->pinged ? s->conf->ping_timeout : 0)
+                                 - ngx_current_msec);
+        next = ngx_min(next, wait);
+    }
+
+    left = s->expires - ngx_http_messaging_session_now();
+    next = ngx_min(next, left);
+
+    for (q = ngx_queue_head(&s->subscriptions);
+         q != ngx_queue_sentinel(&s->subscriptions);
+         q = ngx_queue_next(q))
+    {
+        sub = ngx_queue_data(q, ngx_http_messaging_subscription_t, queue);
+
+        if (sub->typing || !sub->confirmed) {
+            wait = (ngx_msec_int_t) (sub->due - ngx_current_msec);
+            next = ngx_min(next, wait);
+        }
+    }
+
+set:
+
+    ngx_messaging_wheel_set(&s->worker->wheel, &s->deadline,
+                            next > 0 ? (ngx_msec_t) next : 0);
+}
+
+
+void
+ngx_http_messaging_session_deadline(ngx_messaging_deadline_t *d)
+{
+    ngx_queue_t                        *q, *next;
+    ngx_http_messaging_session_t       *s;
+    ngx_http_messaging_subscription_t  *sub;
+
+    s = (ngx_http_messaging_session_t *)
+            ((u_char *) d - offsetof(ngx_http_messaging_session_t, deadline));
+
+    if (s->closing) {
+
+        if ((ngx_msec_int_t) (s->close_due - ngx_current_msec) <= 0) {
+            ngx_log_error(NGX_LOG_INFO, s->connection->log, NGX_ETIMEDOUT,
+                          "messaging client did not complete the close "
+                          "handshake");
+
+            ngx_http_messaging_session_finalize(s, NGX_ERROR);
+            return;
+        }
+
+        ngx_http_messaging_session_schedule(s);
+        return;
+    }
+
+    if (ngx_http_messaging_session_now() >= s->expires) {
+        ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_TOKEN,
+                                         "token expired");
+        return;
+    }
+
+    for (q = ngx_queue_head(&s->subscriptions);
+         q != ngx_queue_sentinel(&s->subscriptions);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        sub = ngx_queue_data(q, ngx_http_messaging_subscription_t, queue);
+
+        if ((ngx_msec_int_t) (sub->due - ngx_current_msec) > 0) {
+            continue;
+        }
+
+        if (!sub->confirmed) {
+            ngx_http_messaging_protocol_unconfirmed(s, sub);
+            continue;
+        }
+
+        if (sub->typing) {
+            ngx_http_messaging_protocol_typing(s, sub, 0);
+        }
+    }
+
+    ngx_http_messaging_session_life(s);
+
+    if (!s->closing) {
+        ngx_http_messaging_session_schedule(s);
+    }
+}
+
+
+/* RFC 6455, section 5.5.2: a ping tells whether the peer is still there */
+
+static void
+ngx_http_messaging_session_life(ngx_http_messaging_session_t *s)
+{
+    ngx_msec_int_t            silent;
+    ngx_messaging_message_t  *m;
+
+    if (s->conf->ping_interval == 0) {
+        return;
+    }
+
+    silent = (ngx_msec_int_t) (ngx_current_msec - s->heard);
+
+    if (silent < (ngx_msec_int_t) s->conf->ping_interval) {
+        return;
+    }
+
+    if (!s->pinged) {
+        m = ngx_messaging_message_create(NGX_MESSAGING_FRAME_PING,
+                                         NGX_MESSAGING_KIND_MESSAGE, NULL, 0);
+        if (m) {
+            ngx_http_messaging_session_send(s, m);
+            ngx_messaging_message_release(m);
+        }
+
+        s->pinged = 1;
+        return;
+    }
+
+    if (silent >= (ngx_msec_int_t) (s->conf->ping_interval
+                                    + s->conf->ping_timeout))
+    {
+        ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_SILENT,
+                                         "no sign of life");
+    }
+}
+
+
+static int64_t
+ngx_http_messaging_session_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (int64_t) tp->sec * 1000 + tp->msec;
+}
+
+
+static void
+ngx_http_messaging_member_ready(ngx_messaging_subscriber_t *m)
+{
+    ngx_http_messaging_subscription_t  *sub;
+
+    sub = (ngx_http_messaging_subscription_t *) m;
+
+    if (sub->confirmed) {
+        return;
+    }
+
+    sub->confirmed = 1;
+    sub->ready = 1;
+
+    ngx_http_messaging_session_post(sub->session);
+}
+
+
+static void
+ngx_http_messaging_member_message(ngx_messaging_subscriber_t *m,
+    ngx_messaging_delivery_t *d)
+{
+    ngx_uint_t                          form;
+    ngx_messaging_message_t            *message;
+    ngx_http_messaging_session_t       *s;
+    ngx_http_messaging_subscription_t  *sub;
+
+    sub = (ngx_http_messaging_subscription_t *) m;
+    s = sub->session;
+
+    /* nothing before the client was told that it is on the channel */
+
+    if (!sub->confirmed || sub->ready || !s->open || s->closing) {
+        return;
+    }
+
+    if (d->envelope.exclude.len
+        && d->envelope.exclude.len == s->user.len
+        && ngx_memcmp(d->envelope.exclude.data, s->user.data, s->user.len)
+           == 0)
+    {
+        return;
+    }
+
+    form = (s->conf->endpoint == NGX_HTTP_MESSAGING_ENDPOINT_MANY)
+           ? NGX_MESSAGING_FORM_TAGGED : NGX_MESSAGING_FORM_PLAIN;
+
+    message = ngx_messaging_delivery_form(d, form);
+
+    if (message == NULL) {
+        /* losing it in silence would be worse */
+        s->failed = 1;
+        ngx_http_messaging_session_post(s);
+        return;
+    }
+
+    ngx_http_messaging_session_send(s, message);
+}
+
+
+static void
+ngx_http_messaging_member_gap(ngx_messaging_subscriber_t *m)
+{
+    ngx_http_messaging_subscription_t  *sub;
+
+    sub = (ngx_http_messaging_subscription_t *) m;
+
+    if (sub->confirmed && sub->session->open) {
+        ngx_http_messaging_protocol_resync(sub->session, sub);
+    }
+}

@@ -1,0 +1,213 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#ifndef _NGX_HTTP_MESSAGING_SESSION_H_INCLUDED_
+#define _NGX_HTTP_MESSAGING_SESSION_H_INCLUDED_
+
+
+#include "ngx_http_messaging.h"
+#include "ngx_messaging_frame.h"
+
+
+/* how long a subscription may take to be confirmed, and a peer to answer a
+   Close frame */
+
+#define NGX_HTTP_MESSAGING_CONFIRM_TIMEOUT  5000
+#define NGX_HTTP_MESSAGING_CLOSE_TIMEOUT    5000
+
+/* frames of one session that wait for the broker's answer */
+
+#define NGX_HTTP_MESSAGING_MAX_PUBLISHES    64
+
+#define NGX_HTTP_MESSAGING_RECV_BUFFER      65536
+#define NGX_HTTP_MESSAGING_RECV_TURNS       16
+
+
+/* a message or a control frame of which the end has not come yet */
+
+typedef struct {
+    u_char                      *data;      /* of the data message */
+    size_t                       len;
+    size_t                       size;
+
+    size_t                       ncontrol;
+    u_char                       control[NGX_MESSAGING_FRAME_MAX_CONTROL];
+} ngx_http_messaging_assembly_t;
+
+
+typedef struct ngx_http_messaging_out_s  ngx_http_messaging_out_t;
+
+struct ngx_http_messaging_out_s {
+    ngx_messaging_message_t     *message;
+    ngx_http_messaging_out_t    *next;
+};
+
+
+/* what a session has on one channel */
+
+typedef struct {
+    ngx_messaging_subscriber_t     subscriber;
+    ngx_http_messaging_session_t  *session;
+    ngx_queue_t                    queue;        /* session->subscriptions */
+    ngx_msec_t                     due;          /* of the confirmation, or of
+                                                    the end of typing */
+    unsigned                       confirmed:1;
+    unsigned                       ready:1;      /* confirmed, not handled */
+    unsigned                       typing:1;
+} ngx_http_messaging_subscription_t;
+
+
+struct ngx_http_messaging_session_s {
+    ngx_http_messaging_worker_t       *worker;
+    ngx_http_request_t                *request;
+    ngx_connection_t                  *connection;
+    ngx_http_messaging_loc_conf_t     *conf;
+
+    ngx_queue_t                        queue;         /* worker->sessions */
+    ngx_queue_t                        posted;        /* worker->posted */
+    ngx_messaging_deadline_t           deadline;
+
+    ngx_messaging_frame_t              frame;
+    ngx_http_messaging_assembly_t     *assembly;
+
+    ngx_http_messaging_out_t          *out;
+    ngx_http_messaging_out_t         **last_out;
+    size_t                             offset;        /* sent of the first */
+    size_t                             queued;        /* bytes, not sent */
+
+    ngx_str_t                          user;          /* percent-encoded */
+    ngx_str_t                          user_json;
+    ngx_str_t                          name_json;     /* empty: no name */
+    int64_t                            expires;       /* ms since the epoch */
+    json_t                            *access;        /* the access claim */
+
+    ngx_str_t                          conversation;  /* or the channel */
+    ngx_http_messaging_subscription_t  single;
+    ngx_queue_t                        subscriptions;
+    ngx_queue_t                        publishes;
+    ngx_uint_t                         nsubscriptions;
+    ngx_uint_t                         npublishes;
+
+    ngx_msec_t                         heard;
+    ngx_msec_t                         close_due;
+    uint64_t                           received;      /* messages */
+    uint64_t                           sent;
+    ngx_uint_t                         close_code;
+    const char                        *reason;        /* of our Close */
+
+    u_char                             utf8;
+
+    unsigned                           counted:1;     /* in the gauges */
+    unsigned                           waiting:1;     /* for the broker */
+    unsigned                           open:1;        /* the 101 was sent */
+    unsigned                           admitted:1;
+    unsigned                           payload:1;     /* inside a frame */
+    unsigned                           pinged:1;
+    unsigned                           closing:1;     /* our Close is queued */
+    unsigned                           finish:1;      /* leave when sent */
+    unsigned                           finished:1;    /* cleaned up */
+    unsigned                           failed:1;      /* leave at once */
+    unsigned                           is_posted:1;
+    unsigned                           draining:1;
+    unsigned                           blocked:1;     /* the socket is full */
+};
+
+
+/* per worker, and so without a lock; owned by the main configuration */
+
+struct ngx_http_messaging_worker_s {
+    ngx_http_messaging_main_conf_t    *conf;
+    ngx_messaging_channels_t           channels;
+    ngx_messaging_broker_t            *broker;
+    ngx_messaging_slot_t              *slot;
+    ngx_messaging_wheel_t              wheel;
+
+    ngx_queue_t                        sessions;
+    ngx_queue_t                        posted;
+    ngx_event_t                        event;         /* flush of posted */
+    ngx_event_t                        beat;          /* of the slot */
+    ngx_event_t                        drain;
+    ngx_connection_t                   dummy;
+
+    ngx_msec_t                         drain_end;
+    ngx_uint_t                         drain_code;
+    ngx_uint_t                         draining;
+
+    ngx_http_messaging_out_t          *free_out;
+    ngx_messaging_message_t           *pong;
+    u_char                            *buffer;        /* receive buffer */
+
+    u_char                            *text;          /* of a frame made */
+    size_t                             text_size;
+
+    ngx_messaging_slot_t               spare;         /* if the zone is full */
+};
+
+
+/*
+ * A session is made in r->pool by ngx_http_messaging_session_create() and is
+ * the request's module context.  It lives until the request is freed, but
+ * from ngx_http_messaging_session_end() on, which undoes every queue, timer,
+ * subscription and buffer, only its fields for the log mean anything.
+ *
+ * ngx_http_messaging_session_open() sends the 101 and takes the connection
+ * over from HTTP.
+ *
+ * What follows may be called from any event; nothing is sent, closed or freed
+ * before the posted event of the worker:
+ *
+ * ngx_http_messaging_session_send() queues a shared frame,
+ * ngx_http_messaging_session_text() a text message made of parts.
+ * ngx_http_messaging_session_close() queues a Close frame; a second one is
+ * ignored.  "reason" is a static ASCII text of at most 123 bytes.
+ * ngx_http_messaging_session_post() has the session looked at.
+ *
+ * ngx_http_messaging_session_subscribe() joins a channel; NGX_OK: confirmed,
+ * NGX_AGAIN: the session is posted when it is, NGX_ERROR: no memory.
+ */
+
+ngx_http_messaging_session_t *ngx_http_messaging_session_create(
+    ngx_http_request_t *r, ngx_http_messaging_worker_t *worker);
+ngx_int_t ngx_http_messaging_session_open(ngx_http_messaging_session_t *s);
+void ngx_http_messaging_session_end(ngx_http_messaging_session_t *s);
+void ngx_http_messaging_session_finalize(ngx_http_messaging_session_t *s,
+    ngx_int_t rc);
+void ngx_http_messaging_session_handle(ngx_http_messaging_session_t *s);
+void ngx_http_messaging_session_deadline(ngx_messaging_deadline_t *d);
+
+void ngx_http_messaging_session_send(ngx_http_messaging_session_t *s,
+    ngx_messaging_message_t *m);
+void ngx_http_messaging_session_text(ngx_http_messaging_session_t *s,
+    ngx_str_t *parts, ngx_uint_t n);
+void ngx_http_messaging_session_close(ngx_http_messaging_session_t *s,
+    ngx_uint_t code, const char *reason);
+void ngx_http_messaging_session_post(ngx_http_messaging_session_t *s);
+void ngx_http_messaging_session_schedule(ngx_http_messaging_session_t *s);
+
+ngx_int_t ngx_http_messaging_session_subscribe(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_subscription_t *sub, ngx_str_t *name);
+void ngx_http_messaging_session_unsubscribe(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_subscription_t *sub);
+ngx_http_messaging_subscription_t *ngx_http_messaging_session_find(
+    ngx_http_messaging_session_t *s, ngx_str_t *name);
+
+
+/* the two halves of a session's file: what comes in and what goes out */
+
+ngx_int_t ngx_http_messaging_input(ngx_http_messaging_session_t *s, u_char *p,
+    u_char *last);
+void ngx_http_messaging_input_free(ngx_http_messaging_session_t *s);
+
+ngx_int_t ngx_http_messaging_output(ngx_http_messaging_session_t *s);
+void ngx_http_messaging_output_free(ngx_http_messaging_session_t *s);
+
+
+/* the members' side of the channels */
+
+extern ngx_messaging_member_events_t  ngx_http_messaging_member_events;
+
+
+#endif /* _NGX_HTTP_MESSAGING_SESSION_H_INCLUDED_ */

@@ -1,0 +1,180 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_http_messaging.h"
+#include "ngx_http_messaging_log.h"
+#include "ngx_http_messaging_session.h"
+#include "ngx_http_messaging_variables.h"
+
+
+static ngx_int_t ngx_http_messaging_variable_str(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_messaging_variable_close_code(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_messaging_variable_count(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_messaging_variable_request_uri(
+    ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_messaging_variable_number(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uint64_t n);
+
+
+static ngx_http_variable_t  ngx_http_messaging_variables[] = {
+
+    { ngx_string("messaging_user"), NULL, ngx_http_messaging_variable_str,
+      offsetof(ngx_http_messaging_session_t, user),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_conversation"), NULL,
+      ngx_http_messaging_variable_str,
+      offsetof(ngx_http_messaging_session_t, conversation),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_close_code"), NULL,
+      ngx_http_messaging_variable_close_code, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_received"), NULL,
+      ngx_http_messaging_variable_count,
+      offsetof(ngx_http_messaging_session_t, received),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_sent"), NULL, ngx_http_messaging_variable_count,
+      offsetof(ngx_http_messaging_session_t, sent),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_request_uri"), NULL,
+      ngx_http_messaging_variable_request_uri, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+ngx_int_t
+ngx_http_messaging_variables_add(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_messaging_variables; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_messaging_variable_str(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                     *s;
+    ngx_http_messaging_session_t  *session;
+
+    session = ngx_http_get_module_ctx(r->main, ngx_http_messaging_module);
+
+    if (session == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    s = (ngx_str_t *) ((u_char *) session + data);
+
+    if (s->len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = s->data;
+    v->len = s->len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_messaging_variable_close_code(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_messaging_session_t  *s;
+
+    s = ngx_http_get_module_ctx(r->main, ngx_http_messaging_module);
+
+    if (s == NULL || s->close_code == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_messaging_variable_number(r, v, s->close_code);
+}
+
+
+static ngx_int_t
+ngx_http_messaging_variable_count(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_messaging_session_t  *s;
+
+    s = ngx_http_get_module_ctx(r->main, ngx_http_messaging_module);
+
+    if (s == NULL || !s->open) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_messaging_variable_number(r, v,
+                                           *(uint64_t *) ((u_char *) s + data));
+}
+
+
+static ngx_int_t
+ngx_http_messaging_variable_request_uri(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t  masked;
+
+    if (ngx_http_messaging_log_mask(r, &r->unparsed_uri, &masked) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    v->data = masked.data;
+    v->len = masked.len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_messaging_variable_number(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uint64_t n)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = ngx_sprintf(p, "%uL", n) - p;
+    v->data = p;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}

@@ -1,0 +1,362 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_http_messaging.h"
+#include "ngx_http_messaging_conf.h"
+#include "ngx_http_messaging_session.h"
+#include "ngx_http_messaging_worker.h"
+#include "ngx_messaging_broker_redis.h"
+
+#include <openssl/rand.h>
+
+
+/*
+ * What a worker has once: registry, broker, timers, buffers.  It hangs on the
+ * main configuration and is made anew by each generation of workers.
+ */
+
+
+#define NGX_HTTP_MESSAGING_DRAIN_TICK  50
+
+
+static ngx_int_t ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
+    ngx_http_messaging_main_conf_t *mmcf);
+static void ngx_http_messaging_worker_event(ngx_event_t *ev,
+    ngx_event_handler_pt handler, ngx_http_messaging_worker_t *worker);
+static void ngx_http_messaging_worker_posted(ngx_event_t *ev);
+static void ngx_http_messaging_worker_beat(ngx_event_t *ev);
+static void ngx_http_messaging_worker_drain_tick(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_http_messaging_worker_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_messaging_module);
+
+    if (mmcf == NULL || mmcf->shm == NULL) {
+        return NGX_OK;
+    }
+
+    /* a worker whose generation is not the newest leaves because of a reload */
+
+    mmcf->generation = ngx_atomic_fetch_add(&mmcf->shm->generation, 1) + 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_messaging_worker_init(ngx_cycle_t *cycle)
+{
+    u_char                           seed[sizeof(size_t)];
+    size_t                           n;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_messaging_module);
+
+    if (mmcf == NULL || mmcf->shm == NULL || !mmcf->enabled) {
+        return NGX_OK;
+    }
+
+    /* clients choose the names of members: the hash must not be theirs */
+
+    if (RAND_bytes(seed, sizeof(seed)) == 1) {
+        ngx_memcpy(&n, seed, sizeof(size_t));
+        json_object_seed(n);
+    }
+
+    if (ngx_http_messaging_worker_create(cycle, mmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_messaging_conf_watch_jwks(cycle, mmcf);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
+    ngx_http_messaging_main_conf_t *mmcf)
+{
+    ngx_str_t                     pong;
+    ngx_messaging_broker_t       *broker;
+    ngx_messaging_interest_pt     interest;
+    ngx_http_messaging_worker_t  *worker;
+
+    worker = ngx_pcalloc(cycle->pool, sizeof(ngx_http_messaging_worker_t));
+    if (worker == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->conf = mmcf;
+
+    ngx_queue_init(&worker->sessions);
+    ngx_queue_init(&worker->posted);
+
+    worker->dummy.fd = (ngx_socket_t) -1;
+    worker->dummy.data = worker;
+
+    ngx_http_messaging_worker_event(&worker->event,
+                                    ngx_http_messaging_worker_posted, worker);
+    ngx_http_messaging_worker_event(&worker->beat,
+                                    ngx_http_messaging_worker_beat, worker);
+    ngx_http_messaging_worker_event(&worker->drain,
+                                    ngx_http_messaging_worker_drain_tick,
+                                    worker);
+
+    /* the drain, and nothing else, holds a leaving worker */
+
+    worker->event.cancelable = 1;
+    worker->beat.cancelable = 1;
+
+    ngx_messaging_wheel_init(&worker->wheel,
+                             ngx_http_messaging_session_deadline, cycle->log);
+
+    worker->buffer = ngx_palloc(cycle->pool, NGX_HTTP_MESSAGING_RECV_BUFFER);
+    if (worker->buffer == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&pong, "{\"type\":\"pong\"}");
+
+    worker->pong = ngx_messaging_message_create(NGX_MESSAGING_FRAME_TEXT,
+                                                NGX_MESSAGING_KIND_MESSAGE,
+                                                &pong, 1);
+    if (worker->pong == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->slot = ngx_messaging_shm_claim(mmcf->shm);
+
+    if (worker->slot == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "messaging zone has no slot left for this worker, "
+                      "its counters stay out of the sums");
+        worker->slot = &worker->spare;
+    }
+
+    broker = ngx_messaging_broker_redis_create(cycle->pool, mmcf->redis,
+                                               &interest);
+    if (broker == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_messaging_channels_init(&worker->channels,
+                                    &ngx_http_messaging_member_events,
+                                    interest, broker)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    broker->channels = &worker->channels;
+    broker->shm = mmcf->shm;
+    broker->slot = worker->slot;
+    broker->prefix = mmcf->prefix;
+    broker->max_message = mmcf->max_message;
+
+    worker->broker = broker;
+    mmcf->worker = worker;
+
+    broker->ops->start(broker);
+
+    ngx_add_timer(&worker->beat, NGX_MESSAGING_SHM_BEAT * 1000);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_messaging_worker_event(ngx_event_t *ev, ngx_event_handler_pt handler,
+    ngx_http_messaging_worker_t *worker)
+{
+    ev->handler = handler;
+    ev->data = &worker->dummy;
+    ev->log = ngx_cycle->log;
+}
+
+
+void
+ngx_http_messaging_worker_exit(ngx_cycle_t *cycle)
+{
+    ngx_http_messaging_out_t        *out;
+    ngx_http_messaging_worker_t     *worker;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_messaging_module);
+
+    if (mmcf == NULL || mmcf->worker == NULL) {
+        return;
+    }
+
+    worker = mmcf->worker;
+
+    /* sessions of a worker that is terminated are left to the kernel */
+
+    worker->broker->ops->stop(worker->broker);
+
+    ngx_http_messaging_conf_release_jwks(mmcf);
+
+    if (worker->slot != &worker->spare) {
+        ngx_messaging_shm_retire(mmcf->shm, worker->slot);
+        worker->slot = &worker->spare;
+    }
+
+    if (ngx_queue_empty(&worker->sessions)) {
+
+        ngx_messaging_channels_free(&worker->channels);
+
+        while (worker->free_out) {
+            out = worker->free_out;
+            worker->free_out = out->next;
+            ngx_free(out);
+        }
+
+        if (worker->text) {
+            ngx_free(worker->text);
+        }
+
+        ngx_messaging_message_release(worker->pong);
+    }
+
+    mmcf->worker = NULL;
+}
+
+
+static void
+ngx_http_messaging_worker_posted(ngx_event_t *ev)
+{
+    ngx_queue_t                   *q, posted;
+    ngx_connection_t              *c;
+    ngx_http_messaging_worker_t   *worker;
+    ngx_http_messaging_session_t  *s;
+
+    c = ev->data;
+    worker = c->data;
+
+    if (ngx_queue_empty(&worker->posted)) {
+        return;
+    }
+
+    /* those posted meanwhile have their turn in the next event */
+
+    ngx_queue_init(&posted);
+    ngx_queue_add(&posted, &worker->posted);
+    ngx_queue_init(&worker->posted);
+
+    while (!ngx_queue_empty(&posted)) {
+        q = ngx_queue_head(&posted);
+        s = ngx_queue_data(q, ngx_http_messaging_session_t, posted);
+
+        ngx_queue_remove(q);
+        s->is_posted = 0;
+
+        ngx_http_messaging_session_handle(s);
+    }
+}
+
+
+static void
+ngx_http_messaging_worker_beat(ngx_event_t *ev)
+{
+    ngx_connection_t             *c;
+    ngx_http_messaging_worker_t  *worker;
+
+    c = ev->data;
+    worker = c->data;
+
+    ngx_messaging_shm_beat(worker->slot);
+
+    ngx_add_timer(ev, NGX_MESSAGING_SHM_BEAT * 1000);
+}
+
+
+void
+ngx_http_messaging_worker_drain(ngx_http_messaging_worker_t *worker)
+{
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    if (worker->draining) {
+        return;
+    }
+
+    mmcf = worker->conf;
+
+    worker->draining = 1;
+    worker->drain_end = ngx_current_msec + mmcf->drain;
+    worker->drain_code = (mmcf->shm->generation != mmcf->generation)
+                         ? NGX_MESSAGING_CLOSE_RESTART
+                         : NGX_MESSAGING_CLOSE_GOING_AWAY;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "messaging worker leaves, closing its connections "
+                  "with %ui within %M ms",
+                  worker->drain_code, mmcf->drain);
+
+    ngx_add_timer(&worker->drain, 1);
+}
+
+
+static void
+ngx_http_messaging_worker_drain_tick(ngx_event_t *ev)
+{
+    ngx_uint_t                     n, ticks;
+    ngx_queue_t                   *q;
+    ngx_msec_int_t                 left;
+    ngx_connection_t              *c;
+    ngx_http_messaging_worker_t   *worker;
+    ngx_http_messaging_session_t  *s;
+
+    c = ev->data;
+    worker = c->data;
+
+    if (ngx_queue_empty(&worker->sessions)) {
+        return;
+    }
+
+    n = 0;
+
+    for (q = ngx_queue_head(&worker->sessions);
+         q != ngx_queue_sentinel(&worker->sessions);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_http_messaging_session_t, queue);
+        n += (s->open && !s->closing);
+    }
+
+    /* as many now as there are, divided by the ticks that are left */
+
+    left = (ngx_msec_int_t) (worker->drain_end - ngx_current_msec);
+    ticks = left > 0 ? left / NGX_HTTP_MESSAGING_DRAIN_TICK + 1 : 1;
+    n = (n + ticks - 1) / ticks;
+
+    for (q = ngx_queue_head(&worker->sessions);
+         n && q != ngx_queue_sentinel(&worker->sessions);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_http_messaging_session_t, queue);
+
+        if (s->open && !s->closing) {
+            ngx_http_messaging_session_close(s, worker->drain_code,
+                             worker->drain_code == NGX_MESSAGING_CLOSE_RESTART
+                             ? "server reload" : "server shutdown");
+            n--;
+        }
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_MESSAGING_DRAIN_TICK);
+}

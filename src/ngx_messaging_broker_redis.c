@@ -1,0 +1,854 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_messaging.h"
+#include "ngx_messaging_broker_redis.h"
+
+
+/*
+ * The broker on Redis: one connection that is subscribed, one for commands.
+ *
+ * Subscriptions.  A channel whose interest changed waits in a queue until the
+ * end of the turn of the event loop; then (UN)SUBSCRIBE is sent in batches,
+ * and a channel that was left and joined again within the turn costs nothing.
+ * Redis answers every name of a command once and in order, so a channel is
+ * confirmed when no answer is pending and the last command was SUBSCRIBE.
+ * When the connection is lost, channels that were confirmed are marked: their
+ * members are told to resync as soon as the channel is confirmed again.
+ *
+ * Ids.  What makes an id unique among hosts is a host number, leased in Redis
+ * by a key with a time to live, shared by the workers of a zone and renewed
+ * by any of them.  Where Redis refuses the key (no right to write, out of
+ * memory) a number is drawn instead, and the log says so.
+ */
+
+#define NGX_MESSAGING_BROKER_BATCH   256
+#define NGX_MESSAGING_BROKER_RETRY   20          /* ms, after NGX_BUSY */
+#define NGX_MESSAGING_BROKER_RENEW   40000       /* ms */
+#define NGX_MESSAGING_BROKER_LEASE   "120"       /* s */
+
+
+typedef struct {
+    ngx_messaging_broker_t        broker;
+
+    ngx_messaging_redis_t        *subscriber;
+    ngx_messaging_redis_t        *command;
+
+    ngx_queue_t                   interest;     /* channels to (un)subscribe */
+    ngx_event_t                   flush;
+    ngx_event_t                   renew;
+    ngx_connection_t              dummy;
+
+    ngx_uint_t                    host;         /* number tried or held */
+    ngx_uint_t                    tries;
+    unsigned                      leased:1;
+    unsigned                      warned:1;
+
+    u_char                       *buffer;       /* of a payload with header */
+    size_t                        size;
+} ngx_messaging_broker_redis_t;
+
+
+typedef struct {
+    ngx_messaging_broker_redis_t *redis;
+    ngx_messaging_publish_pt      handler;
+    void                         *data;
+} ngx_messaging_broker_publish_t;
+
+
+static void ngx_messaging_broker_redis_start(ngx_messaging_broker_t *broker);
+static void ngx_messaging_broker_redis_stop(ngx_messaging_broker_t *broker);
+static ngx_uint_t ngx_messaging_broker_redis_ready(
+    ngx_messaging_broker_t *broker);
+static ngx_int_t ngx_messaging_broker_redis_publish(
+    ngx_messaging_broker_t *broker, ngx_str_t *name,
+    ngx_messaging_envelope_t *e, ngx_messaging_publish_pt handler,
+    void *data);
+static uint64_t ngx_messaging_broker_redis_id(ngx_messaging_broker_t *broker);
+static void ngx_messaging_broker_redis_published(void *data,
+    ngx_messaging_resp_reply_t *reply);
+
+static void ngx_messaging_broker_redis_interest(void *data,
+    ngx_messaging_channel_t *ch);
+static void ngx_messaging_broker_redis_queue(
+    ngx_messaging_broker_redis_t *br, ngx_messaging_channel_t *ch);
+static void ngx_messaging_broker_redis_flush(ngx_event_t *ev);
+static ngx_int_t ngx_messaging_broker_redis_batch(
+    ngx_messaging_broker_redis_t *br, ngx_uint_t subscribe);
+static ngx_uint_t ngx_messaging_broker_redis_changed(
+    ngx_messaging_channel_t *ch);
+
+static void ngx_messaging_broker_redis_subscriber_ready(void *data);
+static void ngx_messaging_broker_redis_subscriber_lost(void *data);
+static void ngx_messaging_broker_redis_push(void *data,
+    ngx_messaging_resp_reply_t *reply);
+static void ngx_messaging_broker_redis_confirm(
+    ngx_messaging_broker_redis_t *br, ngx_messaging_channel_t *ch);
+static void ngx_messaging_broker_redis_command_ready(void *data);
+static void ngx_messaging_broker_redis_command_lost(void *data);
+static void ngx_messaging_broker_redis_state(ngx_messaging_broker_redis_t *br);
+
+static void ngx_messaging_broker_redis_renew(ngx_event_t *ev);
+static void ngx_messaging_broker_redis_lease(ngx_messaging_broker_redis_t *br);
+static void ngx_messaging_broker_redis_leased(void *data,
+    ngx_messaging_resp_reply_t *reply);
+static void ngx_messaging_broker_redis_holder(void *data,
+    ngx_messaging_resp_reply_t *reply);
+static void ngx_messaging_broker_redis_hold(ngx_messaging_broker_redis_t *br);
+static void ngx_messaging_broker_redis_draw(ngx_messaging_broker_redis_t *br,
+    ngx_str_t *why);
+static ngx_int_t ngx_messaging_broker_redis_lease_command(
+    ngx_messaging_broker_redis_t *br, const char *name,
+    ngx_messaging_redis_reply_pt handler);
+
+
+static ngx_messaging_broker_ops_t  ngx_messaging_broker_redis_ops = {
+    ngx_messaging_broker_redis_start,
+    ngx_messaging_broker_redis_stop,
+    ngx_messaging_broker_redis_ready,
+    ngx_messaging_broker_redis_publish,
+    ngx_messaging_broker_redis_id
+};
+
+
+static ngx_messaging_redis_events_t  ngx_messaging_broker_redis_subscriber = {
+    ngx_messaging_broker_redis_subscriber_ready,
+    ngx_messaging_broker_redis_subscriber_lost,
+    ngx_messaging_broker_redis_push
+};
+
+
+static ngx_messaging_redis_events_t  ngx_messaging_broker_redis_command = {
+    ngx_messaging_broker_redis_command_ready,
+    ngx_messaging_broker_redis_command_lost,
+    NULL
+};
+
+
+ngx_messaging_broker_t *
+ngx_messaging_broker_redis_create(ngx_pool_t *pool,
+    ngx_messaging_redis_conf_t *conf, ngx_messaging_interest_pt *interest)
+{
+    ngx_messaging_broker_redis_t  *br;
+
+    br = ngx_pcalloc(pool, sizeof(ngx_messaging_broker_redis_t));
+    if (br == NULL) {
+        return NULL;
+    }
+
+    br->broker.ops = &ngx_messaging_broker_redis_ops;
+    br->broker.log = ngx_cycle->log;
+
+    br->subscriber = ngx_messaging_redis_create(pool, conf,
+                                     NGX_MESSAGING_REDIS_SUBSCRIBER,
+                                     &ngx_messaging_broker_redis_subscriber,
+                                     br);
+
+    br->command = ngx_messaging_redis_create(pool, conf,
+                                        NGX_MESSAGING_REDIS_COMMAND,
+                                        &ngx_messaging_broker_redis_command,
+                                        br);
+
+    if (br->subscriber == NULL || br->command == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&br->interest);
+
+    br->dummy.fd = (ngx_socket_t) -1;
+    br->dummy.data = br;
+
+    br->flush.handler = ngx_messaging_broker_redis_flush;
+    br->flush.data = &br->dummy;
+    br->flush.log = ngx_cycle->log;
+    br->flush.cancelable = 1;
+
+    br->renew.handler = ngx_messaging_broker_redis_renew;
+    br->renew.data = &br->dummy;
+    br->renew.log = ngx_cycle->log;
+    br->renew.cancelable = 1;
+
+    *interest = ngx_messaging_broker_redis_interest;
+
+    return &br->broker;
+}
+
+
+static void
+ngx_messaging_broker_redis_start(ngx_messaging_broker_t *broker)
+{
+    ngx_messaging_broker_redis_t  *br;
+
+    br = (ngx_messaging_broker_redis_t *) broker;
+
+    ngx_messaging_redis_start(br->subscriber);
+    ngx_messaging_redis_start(br->command);
+}
+
+
+static void
+ngx_messaging_broker_redis_stop(ngx_messaging_broker_t *broker)
+{
+    ngx_messaging_broker_redis_t  *br;
+
+    br = (ngx_messaging_broker_redis_t *) broker;
+
+    ngx_messaging_redis_close(br->subscriber);
+    ngx_messaging_redis_close(br->command);
+
+    if (br->flush.posted) {
+        ngx_delete_posted_event(&br->flush);
+    }
+
+    if (br->flush.timer_set) {
+        ngx_del_timer(&br->flush);
+    }
+
+    if (br->renew.timer_set) {
+        ngx_del_timer(&br->renew);
+    }
+
+    if (br->buffer) {
+        ngx_free(br->buffer);
+        br->buffer = NULL;
+        br->size = 0;
+    }
+}
+
+
+static ngx_uint_t
+ngx_messaging_broker_redis_ready(ngx_messaging_broker_t *broker)
+{
+    ngx_messaging_broker_redis_t  *br;
+
+    br = (ngx_messaging_broker_redis_t *) broker;
+
+    return ngx_messaging_redis_ready(br->subscriber)
+           && ngx_messaging_redis_ready(br->command);
+}
+
+
+static ngx_int_t
+ngx_messaging_broker_redis_publish(ngx_messaging_broker_t *broker,
+    ngx_str_t *name, ngx_messaging_envelope_t *e,
+    ngx_messaging_publish_pt handler, void *data)
+{
+    size_t                           header, len;
+    u_char                          *p;
+    ngx_int_t                        rc;
+    ngx_str_t                        argv[3];
+    ngx_messaging_broker_redis_t    *br;
+    ngx_messaging_broker_publish_t  *pub;
+
+    br = (ngx_messaging_broker_redis_t *) broker;
+
+    header = (size_t) (uintptr_t) ngx_messaging_envelope_encode(NULL, e);
+    len = broker->prefix.len + name->len + header + e->json.len;
+
+    if (len > br->size) {
+        p = ngx_alloc(2 * len, broker->log);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (br->buffer) {
+            ngx_free(br->buffer);
+        }
+
+        br->buffer = p;
+        br->size = 2 * len;
+    }
+
+    ngx_str_set(&argv[0], "PUBLISH");
+
+    argv[1].data = br->buffer;
+    p = ngx_cpymem(br->buffer, broker->prefix.data, broker->prefix.len);
+    p = ngx_cpymem(p, name->data, name->len);
+    argv[1].len = p - argv[1].data;
+
+    argv[2].data = p;
+    p = ngx_messaging_envelope_encode(p, e);
+    p = ngx_cpymem(p, e->json.data, e->json.len);
+    argv[2].len = p - argv[2].data;
+
+    pub = ngx_alloc(sizeof(ngx_messaging_broker_publish_t), broker->log);
+    if (pub == NULL) {
+        return NGX_ERROR;
+    }
+
+    pub->redis = br;
+    pub->handler = handler;
+    pub->data = data;
+
+    rc = ngx_messaging_redis_command(br->command, 3, argv,
+                                     ngx_messaging_broker_redis_published,
+                                     pub);
+    if (rc != NGX_OK) {
+        ngx_messaging_stat_add(broker->slot, NGX_MESSAGING_STAT_PUBLISH_FAILED,
+                               1);
+        ngx_free(pub);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_messaging_broker_redis_published(void *data,
+    ngx_messaging_resp_reply_t *reply)
+{
+    ngx_messaging_broker_publish_t *pub = data;
+
+    ngx_int_t               rc;
+    ngx_messaging_slot_t   *slot;
+
+    rc = (reply != NULL && reply->type == REDIS_REPLY_INTEGER) ? NGX_OK
+                                                              : NGX_ERROR;
+    slot = pub->redis->broker.slot;
+
+    if (rc == NGX_OK) {
+        ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_PUBLISHED, 1);
+
+    } else {
+        ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_PUBLISH_FAILED, 1);
+    }
+
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
+                      "messaging redis did not publish: \"%V\"", &reply->str);
+    }
+
+    if (pub->handler) {
+        pub->handler(pub->data, rc);
+    }
+
+    ngx_free(pub);
+}
+
+
+static uint64_t
+ngx_messaging_broker_redis_id(ngx_messaging_broker_t *broker)
+{
+    ngx_uint_t                     host;
+    ngx_messaging_broker_redis_t  *br;
+
+    br = (ngx_messaging_broker_redis_t *) broker;
+
+    if (!br->leased) {
+        return 0;
+    }
+
+    /* another worker of the zone may have had to change the number */
+
+    host = (ngx_uint_t) broker->shm->host;
+
+    return ngx_messaging_shm_id(broker->shm, host ? host - 1 : br->host);
+}
+
+
+static void
+ngx_messaging_broker_redis_interest(void *data, ngx_messaging_channel_t *ch)
+{
+    ngx_messaging_broker_redis_t *br = data;
+
+    ngx_messaging_stat_set(br->broker.slot, NGX_MESSAGING_STAT_CHANNELS,
+                           br->broker.channels->active);
+
+    if (ngx_messaging_redis_ready(br->subscriber)) {
+        ngx_messaging_broker_redis_queue(br, ch);
+    }
+}
+
+
+static void
+ngx_messaging_broker_redis_queue(ngx_messaging_broker_redis_t *br,
+    ngx_messaging_channel_t *ch)
+{
+    if (ch->queued) {
+        return;
+    }
+
+    ch->queued = 1;
+    ngx_queue_insert_tail(&br->interest, &ch->queue);
+
+    if (!br->flush.posted && !br->flush.timer_set) {
+        ngx_post_event(&br->flush, &ngx_posted_events);
+    }
+}
+
+
+static ngx_uint_t
+ngx_messaging_broker_redis_changed(ngx_messaging_channel_t *ch)
+{
+    return (ch->nelts != 0) != ch->asked;
+}
+
+
+static void
+ngx_messaging_broker_redis_flush(ngx_event_t *ev)
+{
+    ngx_queue_t                   *q, *next;
+    ngx_connection_t              *c;
+    ngx_messaging_channel_t       *ch;
+    ngx_messaging_broker_redis_t  *br;
+
+    c = ev->data;
+    br = c->data;
+
+    /* channels that are again as Redis knows them */
+
+    for (q = ngx_queue_head(&br->interest);
+         q != ngx_queue_sentinel(&br->interest);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        ch = ngx_queue_data(q, ngx_messaging_channel_t, queue);
+
+        if (!ngx_messaging_broker_redis_changed(ch)) {
+            ngx_queue_remove(q);
+            ch->queued = 0;
+            ngx_messaging_channel_settle(br->broker.channels, ch);
+        }
+    }
+
+    if (ngx_messaging_broker_redis_batch(br, 0) == NGX_OK
+        && ngx_messaging_broker_redis_batch(br, 1) == NGX_OK)
+    {
+        return;
+    }
+
+    /* the connection's buffer is full: a few ms will empty it */
+
+    ngx_add_timer(&br->flush, NGX_MESSAGING_BROKER_RETRY);
+}
+
+
+static ngx_int_t
+ngx_messaging_broker_redis_batch(ngx_messaging_broker_redis_t *br,
+    ngx_uint_t subscribe)
+{
+    u_char                   *p, *last;
+    ngx_int_t                 rc;
+    ngx_uint_t                i, n;
+    ngx_str_t                 argv[NGX_MESSAGING_BROKER_BATCH + 1];
+    ngx_queue_t              *q;
+    ngx_messaging_channel_t  *ch, *batch[NGX_MESSAGING_BROKER_BATCH];
+    u_char                    names[65536];
+
+    for ( ;; ) {
+        p = names;
+        last = names + sizeof(names);
+        n = 0;
+
+        for (q = ngx_queue_head(&br->interest);
+             q != ngx_queue_sentinel(&br->interest)
+             && n < NGX_MESSAGING_BROKER_BATCH;
+             q = ngx_queue_next(q))
+        {
+            ch = ngx_queue_data(q, ngx_messaging_channel_t, queue);
+
+            if ((ch->nelts != 0) != subscribe) {
+                continue;
+            }
+
+            if ((size_t) (last - p) < br->broker.prefix.len + ch->len) {
+                break;
+            }
+
+            batch[n++] = ch;
+            argv[n].data = p;
+            p = ngx_cpymem(p, br->broker.prefix.data, br->broker.prefix.len);
+            p = ngx_cpymem(p, ch->name, ch->len);
+            argv[n].len = p - argv[n].data;
+        }
+
+        if (n == 0) {
+            return NGX_OK;
+        }
+
+        if (subscribe) {
+            ngx_str_set(&argv[0], "SUBSCRIBE");
+
+        } else {
+            ngx_str_set(&argv[0], "UNSUBSCRIBE");
+        }
+
+        rc = ngx_messaging_redis_command(br->subscriber, n + 1, argv, NULL,
+                                         NULL);
+
+        if (rc == NGX_BUSY || rc == NGX_ERROR) {
+            return NGX_AGAIN;
+        }
+
+        for (i = 0; i < n; i++) {
+            ch = batch[i];
+
+            ngx_queue_remove(&ch->queue);
+            ch->queued = 0;
+
+            if (rc == NGX_OK) {
+                ch->asked = subscribe;
+                ch->confirmed = 0;
+                ch->pending++;
+            }
+
+            /* NGX_DECLINED: lost just now, the next ready event asks again */
+
+            ngx_messaging_channel_settle(br->broker.channels, ch);
+        }
+    }
+}
+
+
+static void
+ngx_messaging_broker_redis_subscriber_ready(void *data)
+{
+    ngx_messaging_broker_redis_t *br = data;
+
+    ngx_uint_t                 i;
+    ngx_messaging_channel_t   *ch;
+    ngx_messaging_channels_t  *chs;
+
+    chs = br->broker.channels;
+
+    for (i = 0; i < chs->nbuckets; i++) {
+        for (ch = chs->buckets[i]; ch; ch = ch->next) {
+            if (ch->nelts) {
+                ngx_messaging_broker_redis_queue(br, ch);
+            }
+        }
+    }
+
+    ngx_messaging_broker_redis_state(br);
+}
+
+
+static void
+ngx_messaging_broker_redis_subscriber_lost(void *data)
+{
+    ngx_messaging_broker_redis_t *br = data;
+
+    ngx_uint_t                 i;
+    ngx_messaging_channel_t   *ch, *next;
+    ngx_messaging_channels_t  *chs;
+
+    chs = br->broker.channels;
+
+    for (i = 0; i < chs->nbuckets; i++) {
+        for (ch = chs->buckets[i]; ch; ch = next) {
+            next = ch->next;
+
+            if (ch->queued) {
+                ngx_queue_remove(&ch->queue);
+                ch->queued = 0;
+            }
+
+            if (ch->confirmed) {
+                ch->gap = 1;
+            }
+
+            ch->asked = 0;
+            ch->confirmed = 0;
+            ch->pending = 0;
+
+            ngx_messaging_channel_settle(chs, ch);
+        }
+    }
+
+    ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_REDIS_LOST, 1);
+    ngx_messaging_broker_redis_state(br);
+}
+
+
+static void
+ngx_messaging_broker_redis_push(void *data, ngx_messaging_resp_reply_t *reply)
+{
+    ngx_messaging_broker_redis_t *br = data;
+
+    ngx_str_t                *kind, name;
+    ngx_messaging_channel_t  *ch;
+
+    if (reply->nelts != 3 || reply->elts[1].len < br->broker.prefix.len) {
+        return;
+    }
+
+    kind = &reply->elts[0];
+
+    name.data = reply->elts[1].data + br->broker.prefix.len;
+    name.len = reply->elts[1].len - br->broker.prefix.len;
+
+    ch = ngx_messaging_channel_find(br->broker.channels, &name);
+
+    if (ch == NULL) {
+        /* the last member has just left */
+        return;
+    }
+
+    switch (kind->data[0]) {
+
+    case 'm':
+        ngx_messaging_broker_receive(&br->broker, ch, &reply->elts[2]);
+        break;
+
+    case 's':
+    case 'u':
+        ngx_messaging_broker_redis_confirm(br, ch);
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
+ngx_messaging_broker_redis_confirm(ngx_messaging_broker_redis_t *br,
+    ngx_messaging_channel_t *ch)
+{
+    ngx_messaging_channels_t  *chs;
+
+    chs = br->broker.channels;
+
+    if (ch->pending == 0 || --ch->pending) {
+        return;
+    }
+
+    if (!ch->asked) {
+        ngx_messaging_channel_settle(chs, ch);
+        return;
+    }
+
+    ch->confirmed = 1;
+
+    if (ch->gap) {
+        ch->gap = 0;
+
+        ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_RESYNCS, 1);
+        ngx_messaging_channel_gap(chs, ch);
+    }
+
+    ngx_messaging_channel_ready(chs, ch);
+}
+
+
+static void
+ngx_messaging_broker_redis_command_ready(void *data)
+{
+    ngx_messaging_broker_redis_t *br = data;
+
+    br->tries = 0;
+    br->host = br->broker.shm->host
+               ? br->broker.shm->host - 1
+               : (ngx_uint_t) ngx_random() % NGX_MESSAGING_SHM_HOSTS;
+
+    ngx_messaging_broker_redis_lease(br);
+    ngx_messaging_broker_redis_state(br);
+}
+
+
+static void
+ngx_messaging_broker_redis_command_lost(void *data)
+{
+    ngx_messaging_broker_redis_t *br = data;
+
+    br->leased = 0;
+
+    if (br->renew.timer_set) {
+        ngx_del_timer(&br->renew);
+    }
+
+    ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_REDIS_LOST, 1);
+    ngx_messaging_broker_redis_state(br);
+}
+
+
+static void
+ngx_messaging_broker_redis_state(ngx_messaging_broker_redis_t *br)
+{
+    ngx_messaging_slot_t  *slot;
+
+    slot = br->broker.slot;
+
+    ngx_messaging_stat_set(slot, NGX_MESSAGING_STAT_REDIS_READY,
+                           ngx_messaging_broker_redis_ready(&br->broker));
+
+    ngx_messaging_stat_set(slot, NGX_MESSAGING_STAT_REDIS_RECONNECTS,
+                           ngx_messaging_redis_reconnects(br->subscriber)
+                           + ngx_messaging_redis_reconnects(br->command));
+}
+
+
+static void
+ngx_messaging_broker_redis_renew(ngx_event_t *ev)
+{
+    ngx_connection_t              *c;
+    ngx_messaging_broker_redis_t  *br;
+
+    c = ev->data;
+    br = c->data;
+
+    br->tries = 0;
+
+    if (br->broker.shm->host) {
+        br->host = br->broker.shm->host - 1;
+    }
+
+    ngx_messaging_broker_redis_lease(br);
+}
+
+
+static void
+ngx_messaging_broker_redis_lease(ngx_messaging_broker_redis_t *br)
+{
+    if (ngx_messaging_broker_redis_lease_command(br, "SET",
+                                           ngx_messaging_broker_redis_leased)
+        != NGX_OK
+        && ngx_messaging_redis_ready(br->command))
+    {
+        /* too many commands are waiting: later */
+        ngx_add_timer(&br->renew, 1000);
+    }
+}
+
+
+static ngx_int_t
+ngx_messaging_broker_redis_lease_command(ngx_messaging_broker_redis_t *br,
+    const char *name, ngx_messaging_redis_reply_pt handler)
+{
+    u_char      *p;
+    u_char       token[NGX_INT64_LEN + 1], number[NGX_INT_T_LEN + 1];
+    ngx_str_t    argv[6];
+    ngx_uint_t   n;
+    u_char       key[NGX_INT_T_LEN + sizeof("@host:") + 256];
+
+    p = ngx_snprintf(key, sizeof(key), "%V@host:%ui", &br->broker.prefix,
+                     br->host);
+
+    argv[0].data = (u_char *) name;
+    argv[0].len = ngx_strlen(name);
+    argv[1].data = key;
+    argv[1].len = p - key;
+    n = 2;
+
+    if (name[0] == 'S') {
+        p = ngx_sprintf(token, "%uA", br->broker.shm->host_token);
+        argv[2].data = token;
+        argv[2].len = p - token;
+
+        ngx_str_set(&argv[3], "NX");
+        ngx_str_set(&argv[4], "EX");
+        ngx_str_set(&argv[5], NGX_MESSAGING_BROKER_LEASE);
+        n = 6;
+
+    } else if (name[0] == 'E') {
+        p = ngx_sprintf(number, NGX_MESSAGING_BROKER_LEASE);
+        argv[2].data = number;
+        argv[2].len = p - number;
+        n = 3;
+    }
+
+    return ngx_messaging_redis_command(br->command, n, argv, handler,
+                                       handler ? br : NULL);
+}
+
+
+static void
+ngx_messaging_broker_redis_leased(void *data,
+    ngx_messaging_resp_reply_t *reply)
+{
+    ngx_messaging_broker_redis_t *br = data;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_STATUS) {
+        ngx_messaging_broker_redis_hold(br);
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_messaging_broker_redis_draw(br, &reply->str);
+        return;
+    }
+
+    /* taken: by this zone perhaps */
+
+    if (ngx_messaging_broker_redis_lease_command(br, "GET",
+                                           ngx_messaging_broker_redis_holder)
+        != NGX_OK
+        && ngx_messaging_redis_ready(br->command))
+    {
+        ngx_add_timer(&br->renew, 1000);
+    }
+}
+
+
+static void
+ngx_messaging_broker_redis_holder(void *data,
+    ngx_messaging_resp_reply_t *reply)
+{
+    ngx_messaging_broker_redis_t *br = data;
+
+    u_char     *p;
+    u_char      token[NGX_INT64_LEN + 1];
+    ngx_str_t   why;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    p = ngx_sprintf(token, "%uA", br->broker.shm->host_token);
+
+    if (reply->type == REDIS_REPLY_STRING
+        && reply->str.len == (size_t) (p - token)
+        && ngx_memcmp(reply->str.data, token, p - token) == 0)
+    {
+        (void) ngx_messaging_broker_redis_lease_command(br, "EXPIRE", NULL);
+        ngx_messaging_broker_redis_hold(br);
+        return;
+    }
+
+    if (++br->tries == NGX_MESSAGING_SHM_HOSTS) {
+        ngx_str_set(&why, "all are taken");
+        ngx_messaging_broker_redis_draw(br, &why);
+        return;
+    }
+
+    br->host = (br->host + 1) % NGX_MESSAGING_SHM_HOSTS;
+
+    ngx_messaging_broker_redis_lease(br);
+}
+
+
+static void
+ngx_messaging_broker_redis_hold(ngx_messaging_broker_redis_t *br)
+{
+    br->leased = 1;
+    br->warned = 0;
+    br->broker.shm->host = br->host + 1;
+
+    if (!br->renew.timer_set) {
+        ngx_add_timer(&br->renew, NGX_MESSAGING_BROKER_RENEW);
+    }
+}
+
+
+static void
+ngx_messaging_broker_redis_draw(ngx_messaging_broker_redis_t *br,
+    ngx_str_t *why)
+{
+    if (!br->warned) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "messaging redis gave no host number: \"%V\", "
+                      "message ids are unique on this host, but only "
+                      "probably among hosts", why);
+    }
+
+    ngx_messaging_broker_redis_hold(br);
+
+    br->warned = 1;
+}

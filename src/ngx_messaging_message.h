@@ -1,0 +1,66 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#ifndef _NGX_MESSAGING_MESSAGE_H_INCLUDED_
+#define _NGX_MESSAGING_MESSAGE_H_INCLUDED_
+
+
+#include "ngx_messaging.h"
+#include "ngx_messaging_envelope.h"
+#include "ngx_messaging_frame.h"
+
+
+/*
+ * One server's WebSocket frame, header and payload in one piece, encoded once
+ * and shared by all connections of the worker that it goes to.  Whoever keeps
+ * a pointer holds a reference; the creator has the first one.
+ */
+
+typedef struct {
+    ngx_uint_t                  refs;
+    ngx_uint_t                  kind;      /* NGX_MESSAGING_KIND_* */
+    ngx_uint_t                  opcode;
+    size_t                      len;
+    u_char                      data[1];
+} ngx_messaging_message_t;
+
+
+/*
+ * A payload of the broker on its way to the members of a channel: made on
+ * the stack for one fan-out.  A form is encoded when the first member asks
+ * for it; permessage-deflate will be one more form.
+ */
+
+#define NGX_MESSAGING_FORM_PLAIN   0     /* verbatim */
+#define NGX_MESSAGING_FORM_TAGGED  1     /* with its "conversation_id" */
+#define NGX_MESSAGING_FORM_LAST    2
+
+
+typedef struct {
+    ngx_messaging_envelope_t    envelope;
+    ngx_str_t                   id;        /* of the conversation */
+    ngx_messaging_message_t    *forms[NGX_MESSAGING_FORM_LAST];
+} ngx_messaging_delivery_t;
+
+
+/*
+ * ngx_messaging_message_create() joins "n" parts into the payload of a frame;
+ * NULL if there is no memory.
+ *
+ * ngx_messaging_delivery_form() returns the frame in one of the forms, owned
+ * by the delivery, or NULL if there is no memory.
+ * ngx_messaging_delivery_done() gives back what the delivery holds.
+ */
+
+ngx_messaging_message_t *ngx_messaging_message_create(ngx_uint_t opcode,
+    ngx_uint_t kind, ngx_str_t *parts, ngx_uint_t n);
+void ngx_messaging_message_release(ngx_messaging_message_t *m);
+ngx_messaging_message_t *ngx_messaging_delivery_form(
+    ngx_messaging_delivery_t *d, ngx_uint_t form);
+void ngx_messaging_delivery_done(ngx_messaging_delivery_t *d);
+
+
+#endif /* _NGX_MESSAGING_MESSAGE_H_INCLUDED_ */

@@ -1,0 +1,342 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_messaging.h"
+#include "ngx_messaging_shm.h"
+
+
+/* 2025-01-01T00:00:00Z, where the ids' milliseconds begin */
+#define NGX_MESSAGING_SHM_EPOCH  1735689600000ULL
+
+
+static ngx_int_t ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone,
+    void *data);
+static ngx_uint_t ngx_messaging_shm_alive(ngx_messaging_slot_t *slot);
+static void ngx_messaging_shm_fold(ngx_messaging_shm_t *shm,
+    ngx_messaging_slot_t *slot);
+
+
+ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
+
+    { "", "connections", 1, "WebSocket connections open now" },
+    { "", "subscriptions", 1, "channels of all connections, open now" },
+    { "", "channels", 1, "channels with members, summed over the workers" },
+
+    { "", "accepted", 0, "connections admitted: answered with 101 and open" },
+
+    { "messages", "in", 0, "messages received from clients" },
+    { "messages", "out", 0, "messages sent to clients" },
+    { "bytes", "in", 0, "bytes received after the handshake" },
+    { "bytes", "out", 0, "bytes sent after the handshake" },
+
+    { "broker", "published", 0, "frames taken by the broker" },
+    { "broker", "publish_failed", 0, "frames not taken by the broker" },
+    { "broker", "received", 0, "payloads received for a channel" },
+    { "broker", "dropped", 0, "payloads that were not a frame" },
+    { "broker", "resyncs", 0, "channels whose members were told to resync" },
+
+    { "refusals", "method", 0, "not a GET" },
+    { "refusals", "upgrade", 0, "no WebSocket upgrade asked" },
+    { "refusals", "request", 0, "HTTP/2, HTTP/3 or a request body" },
+    { "refusals", "version", 0, "Sec-WebSocket-Version is not 13" },
+    { "refusals", "key", 0, "bad Sec-WebSocket-Key" },
+    { "refusals", "origin", 0, "origin not allowed" },
+    { "refusals", "conversation", 0, "bad conversation id or channel" },
+    { "refusals", "connections", 0, "over messaging_max_connections" },
+    { "refusals", "token_missing", 0, "no token" },
+    { "refusals", "token_malformed", 0, "malformed token" },
+    { "refusals", "token_algorithm", 0, "algorithm not that of the key" },
+    { "refusals", "token_key", 0, "no key for the token" },
+    { "refusals", "token_signature", 0, "bad signature" },
+    { "refusals", "token_expired", 0, "expired token" },
+    { "refusals", "token_not_yet", 0, "token not valid yet" },
+    { "refusals", "token_claim", 0, "required claim missing or wrong" },
+    { "refusals", "token_user", 0, "user claim missing or wrong" },
+    { "refusals", "token_internal", 0, "token could not be verified" },
+    { "refusals", "access", 0, "no access to the conversation" },
+    { "refusals", "broker", 0, "broker down or subscription timed out" },
+
+    { "closes", "1000", 0, "normal closure" },
+    { "closes", "1001", 0, "going away" },
+    { "closes", "1002", 0, "protocol error" },
+    { "closes", "1003", 0, "binary message" },
+    { "closes", "1005", 0, "closed by the client without a code" },
+    { "closes", "1006", 0, "closed without a Close frame" },
+    { "closes", "1007", 0, "invalid UTF-8" },
+    { "closes", "1008", 0, "policy violation" },
+    { "closes", "1009", 0, "message too big" },
+    { "closes", "1011", 0, "internal error" },
+    { "closes", "1012", 0, "restart after a reload" },
+    { "closes", "1013", 0, "try again later" },
+    { "closes", "4000", 0, "no sign of life" },
+    { "closes", "4001", 0, "token missing, invalid or expired" },
+    { "closes", "4003", 0, "no access" },
+    { "closes", "other", 0, "any other code, sent by the client" },
+
+    { "redis", "ready", 1, "workers whose two connections are ready" },
+    { "redis", "reconnects", 0, "connections made again" },
+    { "redis", "lost", 0, "connections lost" },
+
+    { NULL, NULL, 0, NULL }
+};
+
+
+char *
+ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
+    ngx_messaging_shm_t **shm)
+{
+    ngx_shm_zone_t  *zone;
+
+    if (size < sizeof(ngx_messaging_shm_t) + 16 * ngx_pagesize) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small, it needs %uz bytes",
+                           name,
+                           sizeof(ngx_messaging_shm_t) + 16 * ngx_pagesize);
+        return NGX_CONF_ERROR;
+    }
+
+    zone = ngx_shared_memory_add(cf, name, size, tag);
+    if (zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (zone->data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "zone \"%V\" is duplicate",
+                           name);
+        return NGX_CONF_ERROR;
+    }
+
+    zone->init = ngx_messaging_shm_init_zone;
+    zone->data = shm;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_messaging_shm_t  **old = data;
+
+    ngx_slab_pool_t       *shpool;
+    ngx_messaging_shm_t  **shm;
+
+    shm = zone->data;
+
+    if (old) {
+        *shm = *old;
+        return NGX_OK;
+    }
+
+    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (zone->shm.exists) {
+        *shm = shpool->data;
+        return NGX_OK;
+    }
+
+    *shm = ngx_slab_calloc(shpool, sizeof(ngx_messaging_shm_t));
+    if (*shm == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* never 0; who holds a host number is known by it */
+
+    (*shm)->host_token = ((ngx_atomic_uint_t) ngx_random() << 31
+                          | (ngx_atomic_uint_t) ngx_random()) + 1;
+
+    shpool->data = *shm;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_messaging_shm_alive(ngx_messaging_slot_t *slot)
+{
+    ngx_pid_t  pid;
+
+    pid = (ngx_pid_t) slot->pid;
+
+    if (pid == 0) {
+        return 0;
+    }
+
+    if (pid == ngx_pid) {
+        return 1;
+    }
+
+    /* the pid may have been given to somebody else: hence the lease */
+
+    if (ngx_time() - (time_t) slot->beat > NGX_MESSAGING_SHM_LEASE) {
+        return 0;
+    }
+
+    return kill(pid, 0) == 0 || ngx_errno != NGX_ESRCH;
+}
+
+
+ngx_messaging_slot_t *
+ngx_messaging_shm_claim(ngx_messaging_shm_t *shm)
+{
+    ngx_uint_t             i;
+    ngx_atomic_uint_t      pid;
+    ngx_messaging_slot_t  *slot, *own;
+
+    own = NULL;
+
+    for (i = 0; i < NGX_MESSAGING_SHM_SLOTS; i++) {
+        slot = &shm->slots[i];
+        pid = slot->pid;
+
+        if (pid) {
+            /* ngx_pid: a worker before us had the number and left nothing */
+
+            if (pid != (ngx_atomic_uint_t) ngx_pid
+                && ngx_messaging_shm_alive(slot))
+            {
+                continue;
+            }
+
+            /* whoever wins this has the slot to itself */
+
+            if (!ngx_atomic_cmp_set(&slot->pid, pid,
+                                    (ngx_atomic_uint_t) ngx_pid))
+            {
+                continue;
+            }
+
+            ngx_messaging_shm_fold(shm, slot);
+
+            if (own) {
+                slot->pid = 0;
+                continue;
+            }
+
+        } else {
+            if (own || !ngx_atomic_cmp_set(&slot->pid, 0,
+                                           (ngx_atomic_uint_t) ngx_pid))
+            {
+                continue;
+            }
+        }
+
+        own = slot;
+        ngx_messaging_shm_beat(own);
+    }
+
+    return own;
+}
+
+
+void
+ngx_messaging_shm_beat(ngx_messaging_slot_t *slot)
+{
+    slot->beat = (ngx_atomic_uint_t) ngx_time();
+}
+
+
+void
+ngx_messaging_shm_retire(ngx_messaging_shm_t *shm, ngx_messaging_slot_t *slot)
+{
+    ngx_messaging_shm_fold(shm, slot);
+
+    ngx_memory_barrier();
+
+    slot->pid = 0;
+}
+
+
+static void
+ngx_messaging_shm_fold(ngx_messaging_shm_t *shm, ngx_messaging_slot_t *slot)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_MESSAGING_STAT_LAST; i++) {
+
+        if (!ngx_messaging_shm_stats[i].gauge) {
+            (void) ngx_atomic_fetch_add(&shm->retired[i], slot->stats[i]);
+        }
+
+        slot->stats[i] = 0;
+    }
+}
+
+
+uint64_t
+ngx_messaging_shm_sum(ngx_messaging_shm_t *shm, ngx_messaging_slot_t *own,
+    ngx_uint_t stat)
+{
+    uint64_t               sum;
+    ngx_uint_t             i;
+    ngx_messaging_slot_t  *slot;
+
+    sum = shm->retired[stat];
+
+    for (i = 0; i < NGX_MESSAGING_SHM_SLOTS; i++) {
+        slot = &shm->slots[i];
+
+        if (slot == own || slot->pid == 0) {
+            continue;
+        }
+
+        if (ngx_messaging_shm_stats[stat].gauge) {
+
+            if (slot->stats[stat] == 0 || !ngx_messaging_shm_alive(slot)) {
+                continue;
+            }
+        }
+
+        sum += slot->stats[stat];
+    }
+
+    return sum + (own ? own->stats[stat] : 0);
+}
+
+
+ngx_uint_t
+ngx_messaging_shm_workers(ngx_messaging_shm_t *shm)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < NGX_MESSAGING_SHM_SLOTS; i++) {
+        n += ngx_messaging_shm_alive(&shm->slots[i]);
+    }
+
+    return n;
+}
+
+
+uint64_t
+ngx_messaging_shm_id(ngx_messaging_shm_t *shm, ngx_uint_t host)
+{
+    uint64_t           now;
+    ngx_time_t        *tp;
+    ngx_atomic_uint_t  last, next;
+
+    tp = ngx_timeofday();
+
+    now = (uint64_t) tp->sec * 1000 + tp->msec;
+    now = now > NGX_MESSAGING_SHM_EPOCH ? now - NGX_MESSAGING_SHM_EPOCH : 0;
+
+    /* 64 ids fit into a millisecond; a burst, or a clock set back, goes on
+       from the last id */
+
+    do {
+        last = shm->last_id;
+        next = (ngx_atomic_uint_t) (now << 6);
+
+        if (next <= last) {
+            next = last + 1;
+        }
+
+    } while (!ngx_atomic_cmp_set(&shm->last_id, last, next));
+
+    return ((uint64_t) (next >> 6) & 0x1ffffffffffULL) << 12
+           | (uint64_t) (host & 63) << 6 | (next & 63);
+}

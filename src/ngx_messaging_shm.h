@@ -1,0 +1,165 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#ifndef _NGX_MESSAGING_SHM_H_INCLUDED_
+#define _NGX_MESSAGING_SHM_H_INCLUDED_
+
+
+#include "ngx_messaging.h"
+
+
+/*
+ * The zone that the workers share.
+ *
+ * Every worker writes a slot of its own and nobody else's, so there is no
+ * lock and no read-modify-write on a counter.  What is counted now
+ * (connections) is the sum over the slots of living workers: a worker that
+ * was killed drops out of it.  What has been counted (messages) is that plus
+ * what slots of workers that left were added to.
+ */
+
+#define NGX_MESSAGING_SHM_SLOTS  256
+
+/* a worker that has not touched its slot for so long is not there any more */
+#define NGX_MESSAGING_SHM_LEASE  60          /* seconds */
+#define NGX_MESSAGING_SHM_BEAT   10
+
+
+/* one row of ngx_messaging_shm_stats[] for each, in this order */
+
+typedef enum {
+    NGX_MESSAGING_STAT_CONNECTIONS = 0,
+    NGX_MESSAGING_STAT_SUBSCRIPTIONS,
+    NGX_MESSAGING_STAT_CHANNELS,
+
+    NGX_MESSAGING_STAT_ACCEPTED,
+
+    NGX_MESSAGING_STAT_MESSAGES_IN,
+    NGX_MESSAGING_STAT_MESSAGES_OUT,
+    NGX_MESSAGING_STAT_BYTES_IN,
+    NGX_MESSAGING_STAT_BYTES_OUT,
+
+    NGX_MESSAGING_STAT_PUBLISHED,
+    NGX_MESSAGING_STAT_PUBLISH_FAILED,
+    NGX_MESSAGING_STAT_DELIVERED,
+    NGX_MESSAGING_STAT_DROPPED,
+    NGX_MESSAGING_STAT_RESYNCS,
+
+    NGX_MESSAGING_STAT_REFUSED_METHOD,
+    NGX_MESSAGING_STAT_REFUSED_UPGRADE,
+    NGX_MESSAGING_STAT_REFUSED_REQUEST,
+    NGX_MESSAGING_STAT_REFUSED_VERSION,
+    NGX_MESSAGING_STAT_REFUSED_KEY,
+    NGX_MESSAGING_STAT_REFUSED_ORIGIN,
+    NGX_MESSAGING_STAT_REFUSED_CONVERSATION,
+    NGX_MESSAGING_STAT_REFUSED_CONNECTIONS,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_MISSING,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_MALFORMED,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_ALGORITHM,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_KEY,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_SIGNATURE,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_EXPIRED,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_NOT_YET,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_CLAIM,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_USER,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_INTERNAL,
+    NGX_MESSAGING_STAT_REFUSED_ACCESS,
+    NGX_MESSAGING_STAT_REFUSED_BROKER,
+
+    NGX_MESSAGING_STAT_CLOSED_1000,
+    NGX_MESSAGING_STAT_CLOSED_1001,
+    NGX_MESSAGING_STAT_CLOSED_1002,
+    NGX_MESSAGING_STAT_CLOSED_1003,
+    NGX_MESSAGING_STAT_CLOSED_1005,
+    NGX_MESSAGING_STAT_CLOSED_1006,
+    NGX_MESSAGING_STAT_CLOSED_1007,
+    NGX_MESSAGING_STAT_CLOSED_1008,
+    NGX_MESSAGING_STAT_CLOSED_1009,
+    NGX_MESSAGING_STAT_CLOSED_1011,
+    NGX_MESSAGING_STAT_CLOSED_1012,
+    NGX_MESSAGING_STAT_CLOSED_1013,
+    NGX_MESSAGING_STAT_CLOSED_4000,
+    NGX_MESSAGING_STAT_CLOSED_4001,
+    NGX_MESSAGING_STAT_CLOSED_4003,
+    NGX_MESSAGING_STAT_CLOSED_OTHER,
+
+    NGX_MESSAGING_STAT_REDIS_READY,
+    NGX_MESSAGING_STAT_REDIS_RECONNECTS,
+    NGX_MESSAGING_STAT_REDIS_LOST,
+
+    NGX_MESSAGING_STAT_LAST
+} ngx_messaging_stat_e;
+
+
+typedef struct {
+    const char                 *group;      /* "" is the top level */
+    const char                 *name;
+    ngx_uint_t                  gauge;      /* of now, not since the start */
+    const char                 *help;
+} ngx_messaging_stat_t;
+
+
+typedef struct {
+    ngx_atomic_t                pid;        /* 0: free */
+    ngx_atomic_t                beat;       /* time of the last sign of life */
+    ngx_atomic_t                stats[NGX_MESSAGING_STAT_LAST];
+} ngx_messaging_slot_t;
+
+
+typedef struct {
+    ngx_atomic_t                generation; /* raised by each configuration */
+
+    ngx_atomic_t                last_id;    /* ms << 6 | sequence */
+    ngx_atomic_t                host;       /* leased host number, + 1 */
+    ngx_atomic_t                host_token; /* who leases it */
+
+    ngx_atomic_t                retired[NGX_MESSAGING_STAT_LAST];
+    ngx_messaging_slot_t        slots[NGX_MESSAGING_SHM_SLOTS];
+} ngx_messaging_shm_t;
+
+
+/*
+ * ngx_messaging_shm_add() declares the zone; *shm is set when it is there.
+ *
+ * ngx_messaging_shm_claim() gives the calling worker a slot, NULL if all are
+ * taken; slots of dead workers are retired on the way.
+ * ngx_messaging_shm_beat() extends the lease of a slot.
+ * ngx_messaging_shm_retire() gives a slot back.
+ *
+ * ngx_messaging_shm_sum() adds a counter up.  "own" may be a slot that is not
+ * in the zone, or NULL.  ngx_messaging_shm_workers() counts living workers.
+ *
+ * ngx_messaging_shm_id() draws an id below 2^53: milliseconds since 2025 in
+ * 41 bits, the host number (0..63) in 6, a sequence in 6; unique and growing
+ * among all workers that share the zone.
+ */
+
+#define NGX_MESSAGING_SHM_HOSTS  64
+
+char *ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
+    void *tag, ngx_messaging_shm_t **shm);
+ngx_messaging_slot_t *ngx_messaging_shm_claim(ngx_messaging_shm_t *shm);
+void ngx_messaging_shm_beat(ngx_messaging_slot_t *slot);
+void ngx_messaging_shm_retire(ngx_messaging_shm_t *shm,
+    ngx_messaging_slot_t *slot);
+uint64_t ngx_messaging_shm_sum(ngx_messaging_shm_t *shm,
+    ngx_messaging_slot_t *own, ngx_uint_t stat);
+ngx_uint_t ngx_messaging_shm_workers(ngx_messaging_shm_t *shm);
+uint64_t ngx_messaging_shm_id(ngx_messaging_shm_t *shm, ngx_uint_t host);
+
+
+/* the owner is the only writer: a plain load and store is enough */
+
+#define ngx_messaging_stat_add(slot, stat, n)                                 \
+    ((slot)->stats[stat] += (ngx_atomic_uint_t) (n))
+#define ngx_messaging_stat_set(slot, stat, n)                                 \
+    ((slot)->stats[stat] = (ngx_atomic_uint_t) (n))
+
+
+extern ngx_messaging_stat_t  ngx_messaging_shm_stats[];
+
+
+#endif /* _NGX_MESSAGING_SHM_H_INCLUDED_ */
