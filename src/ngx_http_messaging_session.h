@@ -100,7 +100,6 @@ struct ngx_http_messaging_session_s {
 
     u_char                             utf8;
 
-    unsigned                           counted:1;     /* in the gauges */
     unsigned                           waiting:1;     /* for the broker */
     unsigned                           open:1;        /* the 101 was sent */
     unsigned                           admitted:1;
@@ -111,8 +110,6 @@ struct ngx_http_messaging_session_s {
     unsigned                           finished:1;    /* cleaned up */
     unsigned                           failed:1;      /* leave at once */
     unsigned                           is_posted:1;
-    unsigned                           draining:1;
-    unsigned                           blocked:1;     /* the socket is full */
 };
 
 
@@ -134,6 +131,7 @@ struct ngx_http_messaging_worker_s {
 
     ngx_msec_t                         drain_end;
     ngx_uint_t                         drain_code;
+    ngx_uint_t                         drain_total;
     ngx_uint_t                         draining;
 
     ngx_http_messaging_out_t          *free_out;

@@ -29,6 +29,8 @@ static void ngx_http_messaging_worker_event(ngx_event_t *ev,
 static void ngx_http_messaging_worker_posted(ngx_event_t *ev);
 static void ngx_http_messaging_worker_beat(ngx_event_t *ev);
 static void ngx_http_messaging_worker_drain_tick(ngx_event_t *ev);
+static ngx_uint_t ngx_http_messaging_worker_open(
+    ngx_http_messaging_worker_t *worker);
 
 
 ngx_int_t
@@ -298,14 +300,15 @@ ngx_http_messaging_worker_drain(ngx_http_messaging_worker_t *worker)
 
     worker->draining = 1;
     worker->drain_end = ngx_current_msec + mmcf->drain;
+    worker->drain_total = ngx_http_messaging_worker_open(worker);
     worker->drain_code = (mmcf->shm->generation != mmcf->generation)
                          ? NGX_MESSAGING_CLOSE_RESTART
                          : NGX_MESSAGING_CLOSE_GOING_AWAY;
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "messaging worker leaves, closing its connections "
+                  "messaging worker leaves, closing its %ui connections "
                   "with %ui within %M ms",
-                  worker->drain_code, mmcf->drain);
+                  worker->drain_total, worker->drain_code, mmcf->drain);
 
     ngx_add_timer(&worker->drain, 1);
 }
@@ -314,7 +317,8 @@ ngx_http_messaging_worker_drain(ngx_http_messaging_worker_t *worker)
 static void
 ngx_http_messaging_worker_drain_tick(ngx_event_t *ev)
 {
-    ngx_uint_t                     n, ticks;
+    uint64_t                       stay;
+    ngx_uint_t                     n;
     ngx_queue_t                   *q;
     ngx_msec_int_t                 left;
     ngx_connection_t              *c;
@@ -328,24 +332,19 @@ ngx_http_messaging_worker_drain_tick(ngx_event_t *ev)
         return;
     }
 
-    n = 0;
-
-    for (q = ngx_queue_head(&worker->sessions);
-         q != ngx_queue_sentinel(&worker->sessions);
-         q = ngx_queue_next(q))
-    {
-        s = ngx_queue_data(q, ngx_http_messaging_session_t, queue);
-        n += (s->open && !s->closing);
-    }
-
-    /* as many now as there are, divided by the ticks that are left */
+    /* as many may stay as the part of the time that is left */
 
     left = (ngx_msec_int_t) (worker->drain_end - ngx_current_msec);
-    ticks = left > 0 ? left / NGX_HTTP_MESSAGING_DRAIN_TICK + 1 : 1;
-    n = (n + ticks - 1) / ticks;
+    stay = 0;
+
+    if (left > 0) {
+        stay = (uint64_t) worker->drain_total * left / worker->conf->drain;
+    }
+
+    n = ngx_http_messaging_worker_open(worker);
 
     for (q = ngx_queue_head(&worker->sessions);
-         n && q != ngx_queue_sentinel(&worker->sessions);
+         n > stay && q != ngx_queue_sentinel(&worker->sessions);
          q = ngx_queue_next(q))
     {
         s = ngx_queue_data(q, ngx_http_messaging_session_t, queue);
@@ -359,4 +358,25 @@ ngx_http_messaging_worker_drain_tick(ngx_event_t *ev)
     }
 
     ngx_add_timer(ev, NGX_HTTP_MESSAGING_DRAIN_TICK);
+}
+
+
+static ngx_uint_t
+ngx_http_messaging_worker_open(ngx_http_messaging_worker_t *worker)
+{
+    ngx_uint_t                     n;
+    ngx_queue_t                   *q;
+    ngx_http_messaging_session_t  *s;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&worker->sessions);
+         q != ngx_queue_sentinel(&worker->sessions);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_http_messaging_session_t, queue);
+        n += (s->open && !s->closing);
+    }
+
+    return n;
 }

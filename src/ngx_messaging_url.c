@@ -41,7 +41,7 @@ ngx_messaging_url_parse(ngx_messaging_url_t *url, ngx_str_t *text,
 
     for (p = text->data; p < last; p++) {
         if (*p < 0x20 || *p == 0x7f) {
-            return "control character in URL";
+            return "control character";
         }
     }
 
@@ -57,10 +57,10 @@ ngx_messaging_url_parse(ngx_messaging_url_t *url, ngx_str_t *text,
     }
 
     if (ngx_messaging_url_starts(p, last, "rediss://")) {
-        return "TLS (\"rediss://\") is not supported yet";
+        return "\"rediss://\" (TLS) is not supported yet";
     }
 
-    return "URL must start with \"redis://\" or \"unix:\"";
+    return "neither \"redis://\" nor \"unix:\"";
 }
 
 
@@ -92,22 +92,22 @@ ngx_messaging_url_unix(ngx_messaging_url_t *url, u_char *p, u_char *last,
     }
 
     if (query == path) {
-        return "no path of unix socket in URL";
+        return "no path of unix socket";
     }
 
     if ((size_t) (query - path) >= sizeof(saun->sun_path)) {
-        return "too long path of unix socket in URL";
+        return "too long path of unix socket";
     }
 
     if (query < last) {
         if (!ngx_messaging_url_starts(query, last, "?db=")) {
-            return "invalid argument in URL, only \"?db=\" is known";
+            return "invalid argument, only \"?db=\" is known";
         }
 
         db = ngx_messaging_url_number(query + sizeof("?db=") - 1, last,
                                       NGX_MESSAGING_URL_MAX_DB);
         if (db == NGX_ERROR) {
-            return "invalid database number in URL";
+            return "invalid database number";
         }
 
         url->db = db;
@@ -170,7 +170,7 @@ ngx_messaging_url_inet(ngx_messaging_url_t *url, u_char *p, u_char *last,
         db = ngx_messaging_url_number(slash + 1, last,
                                       NGX_MESSAGING_URL_MAX_DB);
         if (db == NGX_ERROR) {
-            return "invalid database number in URL";
+            return "invalid database number";
         }
 
         url->db = db;
@@ -190,17 +190,17 @@ ngx_messaging_url_userinfo(ngx_messaging_url_t *url, u_char *p, u_char *last,
 
     if (colon == last) {
         /* some clients take it for the user, some for the password */
-        return "no \":\" between user and password in URL";
+        return "no \":\" between user and password";
     }
 
     if (ngx_messaging_url_decode(&url->user, p, colon, buf) != NGX_OK) {
-        return "invalid user in URL";
+        return "invalid user";
     }
 
     if (ngx_messaging_url_decode(&url->password, colon + 1, last, buf)
         != NGX_OK)
     {
-        return "invalid password in URL";
+        return "invalid password";
     }
 
     return NULL;
@@ -221,7 +221,7 @@ ngx_messaging_url_host(ngx_messaging_url_t *url, u_char *p, u_char *last,
     for (end = p; end < last && (inet6 || *end != ':'); end++) {
 
         if (end - p == NGX_MESSAGING_URL_MAX_HOST) {
-            return "too long host in URL";
+            return "too long host";
         }
 
         *dst = (*end >= 'A' && *end <= 'Z') ? *end | 0x20 : *end;
@@ -232,7 +232,7 @@ ngx_messaging_url_host(ngx_messaging_url_t *url, u_char *p, u_char *last,
                            || *dst == ']')
                         : (*dst == '-' || *dst == '_'))))
         {
-            return "invalid host in URL";
+            return "invalid host";
         }
 
         if (*dst++ == ']') {
@@ -242,11 +242,11 @@ ngx_messaging_url_host(ngx_messaging_url_t *url, u_char *p, u_char *last,
     }
 
     if (end == p) {
-        return "no host in URL";
+        return "no host";
     }
 
     if (inet6 && (dst[-1] != ']' || dst - *buf == sizeof("[]") - 1)) {
-        return "invalid host in URL";
+        return "invalid host";
     }
 
     url->host.data = *buf;
@@ -262,7 +262,7 @@ ngx_messaging_url_host(ngx_messaging_url_t *url, u_char *p, u_char *last,
         port = (*end == ':') ? ngx_messaging_url_number(end + 1, last, 65535)
                              : NGX_ERROR;
         if (port < 1) {
-            return "invalid port in URL";
+            return "invalid port";
         }
 
         url->port = (in_port_t) port;

@@ -1,3 +1,6 @@
+
+# Copyright (C) The ngx_http_messaging_module authors
+
 # The harness itself, without the module: what has to fail does fail, at the
 # line and for the reason expected.  A WebSocket server of a few lines plays
 # the server, since nginx would not send what is not allowed.
@@ -192,6 +195,14 @@ c1..c2: expect_close 1000 /^ok$/
 alice: refused 404 /status/404
 EOS
 
+passes('permessage-deflate', <<'EOS', 4);
+alice: header Sec-WebSocket-Extensions: permessage-deflate
+alice: connect /extension/hex/c107f248cdc9c90700
+alice: recv_deflated /^Hello$/
+alice: send_deflated xyzzy
+alice: recv_deflated /^xyzzy$/
+EOS
+
 passes('plain HTTP', <<'EOS', 4);
 alice: http GET /status/201
 alice: expect_status 201
@@ -284,6 +295,11 @@ for my $case (
     ['too late', "alice: connect /\nalice: within 50ms recv 1",
         qr/nothing came/],
     ['too early', "alice: not_before 1s connect /", qr/already after/],
+    ['plain for deflated', "alice: header Sec-WebSocket-Extensions: "
+        . "permessage-deflate\nalice: connect /extension/hex/810131\n"
+        . 'alice: recv_deflated 1', qr/not compressed/],
+    ['a refused client', 'alice: connect_retry /hex/880203f5',
+        qr/not admitted: no message, but close 1013/],
     ['noise', "alice: connect /hex/810131\nalice: recv_none 50ms",
         qr/unread message/],
     ['another code', "alice: connect /hex/880203e8\nalice: expect_close 1001",

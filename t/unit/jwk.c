@@ -117,6 +117,7 @@ test_base64(void)
         { "Zm9", NULL },
         { "Z", NULL },
         { "Zm9vY", NULL },
+        { "Zm9vA", NULL },
         { "+/+/", NULL },
         { "Zm9v\n", NULL },
         { " Zm9v", NULL },
@@ -438,6 +439,13 @@ test_pem_bad(void)
     test_pem_refused(rsa.public, 0,
                      "key is of another type or curve than its algorithm",
                      "RSA for no algorithm");
+    /* the point at infinity, as SEC 1 writes it: one zero */
+
+    test_pem_refused("-----BEGIN PUBLIC KEY-----\n"
+                     "MBkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDAgAA\n"
+                     "-----END PUBLIC KEY-----\n", NGX_MESSAGING_JWA_ES256,
+                     "key is not valid", "point at infinity");
+
     test_pem_refused(k256.public, NGX_MESSAGING_JWA_ES256,
                      "key is of an unsupported type or curve", "secp256k1");
     test_pem_refused(x25519.public, NGX_MESSAGING_JWA_EDDSA,

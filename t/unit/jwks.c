@@ -475,16 +475,19 @@ test_no_memory(void)
             error = ngx_messaging_jwks_parse(set, (u_char *) text,
                                              strlen(text), &skipped);
             bad += error ? set->nelts != 0 : set->nelts + skipped != 3;
+            bad += ERR_peek_error() != 0;
 
             error = ngx_messaging_jwks_add_secret(set,
                                                   NGX_MESSAGING_JWA_HS256,
                                                   str("s"), str("secret"),
                                                   &weak);
             bad += error == NULL && set->keys[set->nelts - 1].secret.len != 6;
+            bad += ERR_peek_error() != 0;
 
             error = ngx_messaging_jwks_add_pem(set, NGX_MESSAGING_JWA_ES384,
                                                str("p"), str(ec384.public));
             bad += error == NULL && set->keys[set->nelts - 1].pkey == NULL;
+            bad += ERR_peek_error() != 0;
 
             ngx_messaging_jwks_release(set);
         }

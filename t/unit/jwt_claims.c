@@ -101,8 +101,9 @@ test_cases(test_case_t *t)
 static void
 test_forms(void)
 {
-    char        *text;
-    ngx_uint_t   i, n;
+    char           *text;
+    ngx_uint_t      i, n;
+    test_signer_t   by;
 
     static test_case_t  tests[] = {
         { bytes("{" EXP ",\"user_id\":42}"), OK },
@@ -157,6 +158,15 @@ test_forms(void)
 
         strcat(text, "]}");
         test_payload(text, strlen(text), (n == 508) ? OK : MALFORMED);
+
+        /* nor does libjwt get it to parse where the signature is wrong */
+
+        by = *HS256;
+        by.secret = "another";
+        by.len = 7;
+        test_is(test_mint(&by, bytes("{\"alg\":\"HS256\"}"), text,
+                          strlen(text)),
+                (n == 508) ? SIGNATURE : MALFORMED, "the same, forged");
         free(text);
     }
 }
@@ -585,56 +595,63 @@ test_reasons(void)
 }
 
 
-/* each allocation of OpenSSL and jansson fails once */
+/*
+ * Each allocation of OpenSSL and jansson fails once: a good token may then be
+ * refused, but a forged one never passes.
+ */
 
 static void
-test_no_memory(void)
+test_no_memory(test_signer_t *by, ngx_uint_t forged)
 {
-    char                        *token;
+    char                        *token, *p;
     long                         n;
     ngx_int_t                    rc;
     ngx_str_t                    text;
-    ngx_uint_t                   ok, bad;
-    test_signer_t               *by;
+    ngx_uint_t                   bad;
     ngx_messaging_jwt_claims_t   claims;
 
-    for (by = signers; by->kid; by++) {
-        token = test_token(by, GOOD);
-        text.len = strlen(token);
-        text.data = (u_char *) token;
+    token = test_token(by, GOOD);
 
-        ok = 0;
-        bad = 0;
-        n = 0;
-
-        do {
-            test_failed = 0;
-            test_fail_after = n++;
-
-            rc = ngx_messaging_jwt_verify(&policy, &text, NOW, &claims);
-
-            test_fail_after = -1;
-
-            ok = (rc == NGX_OK);
-
-            bad += rc < 0 || rc >= NGX_MESSAGING_JWT_LAST
-                   || ERR_peek_error() != 0
-                   || ok != (claims.payload != NULL);
-
-            ngx_messaging_jwt_free(&claims);
-
-        } while (test_failed);
-
-        unit_ok(ok && bad == 0 && n > 10,
-                "%s: each of %ld allocations fails once", by->kid, n - 1);
-        free(token);
+    if (forged) {
+        p = strrchr(token, '.') + 2;
+        *p = (*p == 'B') ? 'C' : 'B';
     }
+
+    text.len = strlen(token);
+    text.data = (u_char *) token;
+
+    bad = 0;
+    n = 0;
+
+    do {
+        test_failed = 0;
+        test_fail_after = n++;
+
+        rc = ngx_messaging_jwt_verify(&policy, &text, NOW, &claims);
+
+        test_fail_after = -1;
+
+        bad += rc < 0 || rc >= NGX_MESSAGING_JWT_LAST || ERR_peek_error() != 0
+               || (rc == NGX_OK) != (claims.payload != NULL)
+               || (rc == NGX_OK && forged);
+
+        ngx_messaging_jwt_free(&claims);
+
+    } while (test_failed);
+
+    unit_ok(rc == (forged ? SIGNATURE : OK) && bad == 0 && n > 10,
+            "%s%s: each of %ld allocations fails once",
+            forged ? "forged " : "", by->kid, n - 1);
+
+    free(token);
 }
 
 
 int
 main(void)
 {
+    test_signer_t  *by;
+
     if (CRYPTO_set_mem_functions(test_malloc, test_realloc, test_free) != 1) {
         return 1;
     }
@@ -650,7 +667,11 @@ main(void)
     test_names();
     test_requires();
     test_reasons();
-    test_no_memory();
+
+    for (by = signers; by->kid; by++) {
+        test_no_memory(by, 0);
+        test_no_memory(by, 1);
+    }
 
     return test_done();
 }

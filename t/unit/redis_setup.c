@@ -20,7 +20,8 @@ static void setup_url(ngx_messaging_url_t *url, const char *user,
 static void setup_refused(void *data, const char *what, ngx_str_t *text);
 
 
-#define SETNAME  "*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$13\r\nngx_messaging\r\n"
+#define SETNAME  "*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n"                    \
+                 "$13\r\nngx_messaging\r\n"
 
 
 int
@@ -68,7 +69,8 @@ main(void)
     setup_answers(REDIS_REPLY_ERROR, "NOPERM no", 2, "",
                   "SETNAME is not allowed");
     setup_answers(REDIS_REPLY_ERROR, "", 2, "", "SETNAME has an empty error");
-    setup_answers(REDIS_REPLY_ERROR, "NOAUTH", 2, "", "SETNAME has a short one");
+    setup_answers(REDIS_REPLY_ERROR, "NOAUTH", 2, "",
+                  "SETNAME has a short error");
 
     setup_answers(0, NULL, 0, "", "AUTH is not answered");
     setup_answers(0, NULL, 1, "", "SELECT is not answered");

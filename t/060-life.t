@@ -1,0 +1,124 @@
+# Signs of life: server pings, what counts as an answer, 4000 on silence.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::Nginx::WebSocket;
+use Test::Nginx::Socket 'no_plan';
+
+repeat_each(1);
+no_shuffle();
+run_tests();
+
+__DATA__
+
+=== TEST 1: a silent client is pinged, and its pong keeps it
+--- config
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+            messaging_ping_interval 200ms;
+            messaging_ping_timeout 5s;
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+ann:   recv_ping
+ann:   recv_ping
+ann:   recv_ping
+ann:   send {"type":"ping"}
+ann:   recv {"type":"pong"}
+ann:   close 1000
+ann:   expect_close 1000
+
+
+
+=== TEST 2: a client that answers nothing is closed with 4000
+--- config
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+            messaging_ping_interval 200ms;
+            messaging_ping_timeout 300ms;
+        }
+
+        location = /status {
+            messaging_status on;
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   auto_pong off
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+ann:   recv_ping
+ann:   not_before 200ms expect_close 4000 no sign of life
+nginx: status closes.4000 1
+
+
+
+=== TEST 3: any traffic counts as life, not only a pong
+--- config
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+            messaging_ping_interval 300ms;
+            messaging_ping_timeout 300ms;
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   auto_pong off
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+ann:   recv_ping
+ann:   send {"type":"ping"}
+ann:   recv {"type":"pong"}
+ann:   recv_ping
+ann:   send {"type":"ping"}
+ann:   recv {"type":"pong"}
+ann:   recv_ping
+ann:   send {"type":"ping"}
+ann:   recv {"type":"pong"}
+ann:   close 1000
+ann:   expect_close 1000
+
+
+
+=== TEST 4: messaging_ping_interval 0 sends none
+--- config
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+            messaging_ping_interval 0;
+            messaging_ping_timeout 10ms;
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+ann:   recv_none 700ms
+ann:   send {"type":"ping"}
+ann:   recv {"type":"pong"}
+
+
+
+=== TEST 5: a half-open peer that was refused is cut off as well
+--- jwt
+ann: {"user_id":1,"exp":"-60"}
+--- websocket
+ann:   auto_close off
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+nginx: status connections 1
+nginx: status connections 0
+nginx: status closes.4001 1
+ann:   expect_close 4001 token expired
+ann:   expect_gone

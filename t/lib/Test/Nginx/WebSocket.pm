@@ -1,0 +1,429 @@
+
+# Copyright (C) The ngx_http_messaging_module authors
+
+package Test::Nginx::WebSocket;
+
+# Test::Nginx::Socket extended by WebSocket scenarios, tokens and brokers: the
+# sections "websocket", "jwt", "fake_redis", "redis_args", "messaging_http",
+# "conf_files" and "allow_log", described in t/README.md.  Every block, with
+# or without them, also asserts that nginx logged no alert and that no
+# sanitizer reported anything, while it ran and when it stopped.
+
+use strict;
+use warnings;
+
+use Test::More ();
+use File::Basename qw( dirname );
+use File::Path qw( remove_tree );
+use File::Spec ();
+use File::Temp ();
+
+use Test::Nginx::WebSocket::JWT;
+use Test::Nginx::WebSocket::Process;
+
+my ($Dir, $OwnServRoot, $Redis, $Fake, $Running, @Allowed, %Reported);
+my $Owner;
+
+# whatever is left, at the very end: this END runs after those of the modules
+# loaded below, which stop nginx
+END {
+    if ($Owner && $$ == $Owner) {
+        local $?;
+        $_->stop for grep { defined } $Redis, $Fake;
+        my $ok = Test::More->builder->is_passing;
+
+        if ($ok || !$OwnServRoot) {
+            remove_tree($OwnServRoot // (), $Dir // ());
+
+        } else {
+            print STDERR map { -e ? "# kept: $_\n" : () } $OwnServRoot, $Dir;
+        }
+    }
+}
+
+# before Test::Nginx::Util looks at the environment
+BEGIN {
+    my $root = File::Spec->rel2abs(dirname(__FILE__) . '/../../../..');
+
+    $Owner = $$;
+    Test::Nginx::WebSocket::Process::become_subreaper();
+    $SIG{$_} //= sub { exit 1 } for qw( INT TERM HUP );
+
+    $Dir = File::Temp::tempdir('test-nginx-XXXXXX', TMPDIR => 1);
+    chmod 0711, $Dir;
+    mkdir "$Dir/keys", 0755;
+    $Test::Nginx::WebSocket::JWT::Dir = "$Dir/keys";
+
+    delete $ENV{TEST_NGINX_RANDOMIZE};      # ours are free and locked
+    my $port = $ENV{TEST_NGINX_SERVER_PORT}
+               //= Test::Nginx::WebSocket::Process::claim_ports();
+    $OwnServRoot = $ENV{TEST_NGINX_SERVROOT}
+                 = File::Spec->rel2abs("t/servroot_$port")
+        unless $ENV{TEST_NGINX_SERVROOT};
+
+    $ENV{TEST_NGINX_MODULE} //= "$root/build/ngx_http_messaging_module.so";
+    $ENV{TEST_NGINX_STREAM_PORT} //= $port;
+    $ENV{TEST_NGINX_TLS_PORT} = $port + 1;
+    $ENV{TEST_NGINX_REDIS_PORT} = $port + 2;
+    $ENV{TEST_NGINX_FAKE_PORT} = $port + 3;
+    $ENV{TEST_NGINX_REDIS_SOCKET} = "$Dir/redis.sock";
+    $ENV{TEST_NGINX_FAKE_SOCKET} = "$Dir/fake.sock";
+    $ENV{TEST_NGINX_KEYS} = "$Dir/keys";
+    $ENV{TEST_NGINX_JWT_SECRET} = Test::Nginx::WebSocket::JWT::SECRET;
+}
+
+use Test::Nginx::Socket ();
+use Test::Nginx::Util;
+use Test::Nginx::WebSocket::FakeRedis;
+use Test::Nginx::WebSocket::Match qw( as_words );
+use Test::Nginx::WebSocket::Redis;
+use Test::Nginx::WebSocket::Scenario;
+
+# TEST_NGINX_MODULE is the path of the module, empty if it is built in, "none"
+# for tests that do without it
+my $Module = $ENV{TEST_NGINX_MODULE};
+
+my $Bad = qr/\[(?:alert|emerg)\]|Sanitizer|runtime error:
+             |exited\ on\ signal|Assertion\ .*\ failed/x;
+
+my $HttpAlways = <<'EOC';
+    add_header X-Worker $pid always;
+    log_format messaging '$status "$request" "$http_referer"%s';
+    access_log logs/messaging.log messaging;
+EOC
+
+my $LogVariables = ' uri=$messaging_request_uri user=$messaging_user'
+    . ' conversation=$messaging_conversation close=$messaging_close_code'
+    . ' received=$messaging_received sent=$messaging_sent';
+
+my $Location = <<'EOC';
+            messaging on;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+EOC
+
+my $Config = <<"EOC";
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/\$ {
+            messaging_conversation \$conversation;
+$Location        }
+
+        location = /ws/messaging/ {
+$Location        }
+
+        location = /status {
+            messaging_status on;
+        }
+EOC
+
+if ($Module ne '' && $Module ne 'none' && !-e $Module) {
+    die "$Module does not exist: run \"make\" first\n";
+}
+
+master_on() unless ($ENV{TEST_NGINX_MASTER_PROCESS} // 'on') eq 'off';
+workers(single() ? 1 : $ENV{TEST_NGINX_WORKERS} || 2);
+worker_connections(1024);
+
+# listen on the loopback address only; the reload mode of Test::Nginx makes a
+# URL of the port
+server_port('127.0.0.1:' . server_port()) unless $Test::Nginx::Util::UseHup;
+
+new_reports();          # of others, before us
+
+sub single {
+    return master_process_enabled() eq 'off' && !$Test::Nginx::Util::UseHup;
+}
+
+
+# before a block
+
+add_block_preprocessor(sub {
+    my ($block) = @_;
+    eval { prepare($block); 1 } or die $block->name . ": $@";
+});
+
+sub prepare {
+    my ($block) = @_;
+    my $scenario = $block->websocket // '';
+    my $fake = defined $block->fake_redis || $scenario =~ /^\s*fake:/m;
+
+    @Allowed = ();
+    set_tokens($block);
+    set_config($block, $fake);
+
+    my $all = join "\n", map { $block->$_ } sections($block);
+    Test::Nginx::WebSocket::JWT::make_file($_)
+        for $all =~ m{\$TEST_NGINX_KEYS/([\w.-]*\w)}g;
+
+    if ($all =~ /^\s*redis:|\$TEST_NGINX_REDIS_/m
+        || defined $block->redis_args)
+    {
+        $Redis //= Test::Nginx::WebSocket::Redis->new(
+            dir => $Dir, socket => $ENV{TEST_NGINX_REDIS_SOCKET});
+        $Redis->restore(redis_args($block));
+        $Redis->call('FLUSHALL');
+    }
+
+    if ($fake) {
+        $Fake->stop if $Fake;
+        $Fake = Test::Nginx::WebSocket::FakeRedis->start(
+            socket => $ENV{TEST_NGINX_FAKE_SOCKET},
+            port => $ENV{TEST_NGINX_FAKE_PORT});
+        $Fake->script($block->fake_redis // '');
+    }
+}
+
+# the names of the sections that are text
+sub sections {
+    my ($block) = @_;
+    my %seen;
+    return grep { !$seen{$_}++ && defined $block->$_ && !ref $block->$_ }
+           qw( main_config http_config config ), @{$block->_section_order};
+}
+
+sub redis_args {
+    my ($block) = @_;
+    return as_words(expand_env_in_text($block->redis_args // '',
+                                       $block->name, {}));
+}
+
+sub mint {
+    my ($block) = @_;
+    my %tokens = Test::Nginx::WebSocket::JWT::mint_all($block->jwt // '');
+    return \%tokens;
+}
+
+sub set_tokens {
+    my ($block) = @_;
+    my $tokens = mint($block);
+    my $names = join '|', map { quotemeta } keys %$tokens;
+
+    $ENV{'TEST_NGINX_JWT_' . uc $_} = $tokens->{$_} for keys %$tokens;
+    for my $section (grep { !/\A(?:websocket|jwt)\z/ } sections($block)) {
+        my $text = $block->$section;
+        $text =~ s/\$jwt_($names)\b/$tokens->{$1}/g if $names ne '';
+
+        # Test::Nginx itself does not expand these
+        $text =~ s/\$(TEST_NGINX_\w+)/$ENV{$1} \/\/ "\$$1"/ge
+            if $section =~ /\A(?:request|more_headers|raw_request)\z/;
+        $block->set_value($section, $text);
+    }
+}
+
+sub set_config {
+    my ($block, $fake) = @_;
+    my $config = $block->config;
+    my $http = $block->http_config // '';
+    my $main = $block->main_config // '';
+    my $broker = $block->messaging_http;
+    my $with_module = $Module ne 'none';
+
+    $config //= $Config if $with_module;
+    if ($with_module && !defined $broker && $http !~ /\bmessaging_redis\b/) {
+        $broker = 'messaging_redis unix:$TEST_NGINX_'
+                  . ($fake ? 'FAKE' : 'REDIS') . "_SOCKET;\n";
+    }
+    $block->set_value('http_config',
+        sprintf($HttpAlways, $with_module ? $LogVariables : '')
+        . ($broker // '') . "\n" . $http);
+    $block->set_value('main_config', "load_module $Module;\n$main")
+        if $with_module && $Module ne '';
+    return unless defined $config;
+
+    # add_header in a location would take the inherited ones away
+    $config =~ s/(?=\badd_header\s+(?!X-Worker))/add_header X-Worker \$pid always; /g;
+    $config = "listen 127.0.0.1:\$TEST_NGINX_TLS_PORT ssl;\n"
+            . "ssl_certificate \$TEST_NGINX_KEYS/cert.pem;\n"
+            . "ssl_certificate_key \$TEST_NGINX_KEYS/cert.key;\n$config"
+        if $ENV{TEST_NGINX_TLS} || ($block->websocket // '') =~ /\btls on\b/;
+    $block->set_value('config', $config);
+
+    # like user_files, but below conf/
+    if (defined $block->conf_files) {
+        my $files = $block->conf_files;
+        $files =~ s{^>>> (?=[^/\s])}{>>> $Test::Nginx::Util::ConfDir/}gm;
+        $block->set_value('user_files',
+                          ($block->user_files // '') . "\n$files\n");
+    }
+}
+
+# Test::Nginx starts an nginx that refuses its configuration again and again
+# for 30 seconds, then stops all of prove: only this file should end, at once
+{
+    no warnings 'redefine';
+    my $write = \&Test::Nginx::Util::write_config_file;
+
+    *Test::Nginx::Util::write_config_file = sub ($$$) {
+        my ($block) = @_;
+        $write->(@_);
+        return if defined $block->must_die || $Test::Nginx::Util::UseHup
+                  || $Test::Nginx::Util::UseValgrind || -e $PidFile;
+
+        my $preload = $ENV{TEST_NGINX_LD_PRELOAD};
+        local $ENV{LD_PRELOAD} = $preload if $preload;
+        my $log = $Test::Nginx::Util::ErrLogFile;
+        my $out = `$Test::Nginx::Util::NginxBinary -t -e $log -p $ServRoot/ -c $ConfFile 2>&1`;
+        die $block->name . ": nginx refuses its configuration:\n$out" if $?;
+        unlink $log;
+    };
+}
+
+
+# a block: scenarios are ours, all else is Test::Nginx's
+
+my $StockHelper = $RunTestHelper;
+my $StockCheck = $CheckErrorLog;
+
+$RunTestHelper = sub {
+    my ($block, $dry_run, $repeat) = @_;
+    my $name = $block->name;
+    $Running = !$dry_run;
+
+    if (!defined $block->websocket) {
+        $StockHelper->($block, $dry_run, $repeat);
+
+    } elsif ($dry_run) {
+        Test::More->builder->skip("$name - tests skipped due to $dry_run");
+
+    } elsif (single()
+             && $block->websocket =~ /^nginx:\s+(?:reload|quit|kill_worker_of)\b/m)
+    {
+        Test::More->builder->skip("$name - needs a master process");
+
+    } else {
+        run_scenario($block, $repeat);
+        $StockCheck->($block, undef, $dry_run, $repeat, 0);
+    }
+    judge($block, 'no alerts in error.log') unless $dry_run;
+};
+
+# what Test::Nginx calls for blocks with must_die only
+$CheckErrorLog = sub {
+    my ($block, undef, $dry_run) = @_;
+    $StockCheck->(@_);
+    judge($block, 'no alerts in error.log') unless $dry_run;
+};
+
+sub run_scenario {
+    my ($block, $repeat) = @_;
+    my $tokens = mint($block);
+    my %vars = (WORKERS => workers(), map { my $token = $tokens->{$_};
+                     ("jwt_$_" => $token,
+                      'TEST_NGINX_JWT_' . uc $_ => $token) } keys %$tokens);
+    my $scenario = Test::Nginx::WebSocket::Scenario->new(
+        port => server_port_for_client(), root => server_root(),
+        tls_port => $ENV{TEST_NGINX_TLS_PORT}, tls => $ENV{TEST_NGINX_TLS},
+        workers => workers(), single => single(), redis => $Redis,
+        fake => $Fake, vars => \%vars,
+        quiet => $Test::Nginx::Util::UseValgrind ? 0.5 : 0.05);
+    my $nginx = $scenario->{nginx};
+
+    if ($repeat) {
+        $Redis->restore(redis_args($block)) if $Redis;
+        $Fake->script($block->fake_redis // '') if $Fake;
+    }
+    Test::Nginx::WebSocket::Stream::wait_for(
+        sub { $nginx->workers <= workers() }, undef, 0.01)
+        if $Test::Nginx::Util::UseHup;
+
+    # both connections of each worker
+    Test::Nginx::WebSocket::Stream::wait_for(
+        sub { $Redis->clients >= 2 * workers() }, 1, 0.005)
+        if $Redis && $block->config =~ /\bmessaging\s+on\b/
+           && $block->http_config =~ /\bTEST_NGINX_REDIS_SOCKET\b/;
+    $Redis->call('CONFIG', 'RESETSTAT') if $Redis;
+
+    $scenario->run($block->websocket, $block->name);
+    push @Allowed, @{$nginx->{allowed} // []};
+
+    # the next repetition is to find nobody subscribed
+    $Redis->leave_clean($Test::Nginx::Util::UseHup || repeat_each() > 1)
+        if $Redis;
+}
+
+
+# after a block
+
+add_test_cleanup_handler(sub {
+    my ($block) = @_;
+
+    if ($Running && !$Test::Nginx::Util::UseHup
+        && !$ENV{TEST_NGINX_NO_CLEAN}
+        && $Test::Nginx::Util::ForceRestartOnTest)
+    {
+        stop_nginx($block->name);
+        judge($block, 'no alerts when nginx stopped');
+    }
+    $Running = 0;
+    check_reports($block->name);
+});
+
+# with TEST_NGINX_USE_HUP one nginx serves the whole file
+add_cleanup_handler(sub {
+    return if !$Test::Nginx::Util::UseHup || $ENV{TEST_NGINX_NO_CLEAN}
+              || $$ != $Owner || !$Test::Nginx::Util::PrevBlock;
+    stop_nginx($0) or return;
+    judge($Test::Nginx::Util::PrevBlock, 'no alerts when nginx stopped');
+    check_reports($0);
+});
+
+sub stop_nginx {
+    my ($name) = @_;
+    my $timeout = 20 + 2 * $Test::Nginx::WebSocket::Stream::Timeout;
+    open my $in, '<', $PidFile or return 0;
+    my ($pid) = (readline($in) // '') =~ /(\d+)/ or return 0;
+    my @workers = Test::Nginx::WebSocket::Process::children($pid);
+
+    Test::Nginx::WebSocket::Process::finish($pid, 'QUIT', $timeout)
+        or Test::More::fail("$name - nginx stopped within $timeout s");
+    kill 'KILL', grep { Test::Nginx::WebSocket::Process::alive($_) } @workers;
+    unlink $PidFile;
+    return 1;
+}
+
+# fails for every line of error.log that is no good and not expected, that is
+# demanded by "error_log" or allowed by "allow_log"
+sub judge {
+    my ($block, $what) = @_;
+    my @allowed = (@Allowed, map { qr/$_/ } lines($block->allow_log));
+    my @demanded = map { lines($_) } $block->error_log,
+                                     $block->shutdown_error_log;
+    my @bad;
+
+    if (open my $in, '<:raw', $Test::Nginx::Util::ErrLogFile) {
+        while (my $line = readline $in) {
+            push @bad, $line if $line =~ $Bad
+                && !(grep { $line =~ $_ } @allowed)
+                && !(grep { ref ? $line =~ $_ : index($line, $_) >= 0 }
+                     @demanded);
+        }
+    }
+    Test::More::ok(!@bad, $block->name . " - $what")
+        or Test::More::diag(@bad > 20 ? (@bad[0 .. 19], "...\n") : @bad);
+}
+
+sub lines {
+    my ($value) = @_;
+    return !defined $value ? () : ref $value eq 'ARRAY' ? @$value
+         : ref $value ? $value : grep { /\S/ } split /\n/, $value;
+}
+
+# sanitizers and valgrind that write into files: those that are new and not
+# empty; undef where there are none to look at
+sub new_reports {
+    my @patterns = map { /\blog_path=([^,:\s]+)/ ? "$1*" : () }
+                   map { $_ // '' } @ENV{qw( ASAN_OPTIONS UBSAN_OPTIONS )};
+    push @patterns, $1 =~ s/%\w/*/gr
+        if ($ENV{TEST_NGINX_USE_VALGRIND} // '') =~ /--log-file=(\S+)/;
+    return @patterns ? [grep { -s && !$Reported{$_}++ } map { glob } @patterns]
+                     : undef;
+}
+
+sub check_reports {
+    my ($name) = @_;
+    my $reports = new_reports() or return;
+    Test::More::ok(!@$reports, "$name - no sanitizer reports")
+        or Test::More::diag(map { Test::Nginx::WebSocket::JWT::slurp($_) }
+                            @$reports);
+}
+
+1;

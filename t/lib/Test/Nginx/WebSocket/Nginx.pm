@@ -1,0 +1,163 @@
+
+# Copyright (C) The ngx_http_messaging_module authors
+
+package Test::Nginx::WebSocket::Nginx;
+
+# The running nginx: its processes and its logs, and the actor "nginx".
+
+use strict;
+use warnings;
+
+use Test::Nginx::WebSocket::JWT;
+use Test::Nginx::WebSocket::Match qw( as_bytes as_regex at_path diff parse );
+use Test::Nginx::WebSocket::Process;
+use Test::Nginx::WebSocket::Stream;
+
+sub new {
+    my ($class, %arg) = @_;             # root, scenario
+    return bless {%arg, offset => {}}, $class;
+}
+
+# what the scenario sees of a log begins here
+sub begin {
+    my ($self) = @_;
+    $self->{offset}{$_} = -s "$self->{root}/logs/$_.log"
+        for qw( error access messaging );
+}
+
+sub log {
+    my ($self, $name) = @_;
+    open my $in, '<:raw', "$self->{root}/logs/$name.log" or return '';
+    seek $in, $self->{offset}{$name} // 0, 0;
+    local $/;
+    return readline($in) // '';
+}
+
+sub wait_for {
+    my ($condition, $what) = @_;
+    Test::Nginx::WebSocket::Stream::wait_for($condition, undef, 0.01)
+        or die "$what\n";
+}
+
+sub master {
+    my ($self) = @_;
+    my $pid;
+    wait_for(sub {
+        open my $in, '<', "$self->{root}/logs/nginx.pid" or return;
+        return ($pid) = (readline($in) // '') =~ /(\d+)/;
+    }, 'nginx has no pid file');
+    return $pid;
+}
+
+# without a master process it is a worker itself
+sub workers {
+    my ($self) = @_;
+    my $master = $self->master;
+    return $self->{single} ? $master
+                           : Test::Nginx::WebSocket::Process::children($master);
+}
+
+# until the old workers have begun to leave and new ones have come instead
+sub do_reload {
+    my ($self) = @_;
+    my $master = $self->master;
+    my %old = map { $_ => 1 } $self->workers;
+
+    kill 'HUP', $master or die "cannot signal $master: $!\n";
+    wait_for(sub {
+        my $log = $self->log('error');
+        my @now = $self->workers;
+        return (grep { !$old{$_} } @now) >= keys %old
+            && !grep { $old{$_} && $log !~ /\b$_#\d+: gracefully shutting/ }
+                @now;
+    }, 'no new workers');
+}
+
+sub signal {
+    my ($self, $signal) = @_;
+    kill $signal, $self->master or die "cannot signal nginx: $!\n";
+}
+
+sub do_signal { $_[0]->signal($_[1]) }
+sub do_quit { $_[0]->signal('QUIT') }
+sub do_stop { $_[0]->signal('TERM') }
+
+sub do_expect_exit {
+    my ($self) = @_;
+    wait_for(sub { !-e "$self->{root}/logs/nginx.pid" },
+             'nginx did not exit');
+}
+
+# its alert in error.log is then expected
+sub do_kill_worker_of {
+    my ($self, $name) = @_;
+    my $pid = $self->{scenario}->client($name)->worker;
+
+    push @{$self->{allowed}}, qr/ $pid exited on signal 9/;
+    kill 'KILL', $pid or die "cannot kill $pid: $!\n";
+    wait_for(sub { !Test::Nginx::WebSocket::Process::alive($pid) },
+             "worker $pid lives on");
+}
+
+sub do_expect_workers {
+    my ($self, $want) = @_;
+    my @now;
+    wait_for(sub { $want == (@now = $self->workers) },
+             "not $want workers within time");
+}
+
+sub do_expect_log { $_[0]->expect_in($_[1], 'error') }
+sub do_no_log { $_[0]->expect_not_in($_[1], 'error') }
+sub do_expect_access_log { $_[0]->expect_in($_[1], qw( messaging access )) }
+sub do_no_access_log { $_[0]->expect_not_in($_[1], qw( messaging access )) }
+
+sub expect_in {
+    my ($self, $want, @names) = @_;
+    my $regex = as_regex($want) // qr/\Q$want\E/;
+    wait_for(sub { grep { $self->log($_) =~ /$regex/m } @names },
+             "no line of @names.log matches");
+}
+
+sub expect_not_in {
+    my ($self, $want, @names) = @_;
+    my $regex = as_regex($want) // qr/\Q$want\E/;
+
+    for my $name (@names) {
+        my ($line) = grep { /$regex/ } split /\n/, $self->log($name);
+        die "$name.log has: $line\n" if defined $line;
+    }
+}
+
+# below the conf directory, by rename
+sub do_write_file {
+    my ($self, $args) = @_;
+    my ($name, $text) = split ' ', $args, 2;
+    $text = as_bytes($text) if ($text //= '') =~ /\A"/;
+    Test::Nginx::WebSocket::JWT::spew("$self->{root}/conf/$name", $text);
+}
+
+sub do_copy_file {
+    my ($self, $args) = @_;
+    my ($from, $name) = split ' ', $args;
+    Test::Nginx::WebSocket::JWT::spew("$self->{root}/conf/$name",
+        Test::Nginx::WebSocket::JWT::slurp($from));
+}
+
+# "[PATH] KEY VALUE": asks until the value at the dotted KEY is that JSON
+sub do_status {
+    my ($self, $args) = @_;
+    my ($path, $key, $value) = $args =~ m{\A(?:(/\S*)\s+)?(\S+)\s+(.+)\z}
+        or die "usage: status [PATH] KEY VALUE\n";
+    my $want = parse($value);
+    my $why;
+
+    Test::Nginx::WebSocket::Stream::wait_for(sub {
+        my $client = $self->{scenario}->new_client('status');
+        $client->do_http('GET ' . ($path // '/status'));
+        $client->do_expect_status(200);
+        my $got = at_path(parse($self->{last} = $client->{last}), $key);
+        return !($why = diff($got, $want, $key));
+    }, undef, 0.02) or die "$why\n";
+}
+
+1;
