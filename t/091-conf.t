@@ -25,7 +25,7 @@ my $root = dirname(dirname(abs_path(__FILE__)));
 my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
 my $module = $ENV{TEST_NGINX_MODULE}
              || "$root/build/ngx_http_messaging_module.so";
-my $port = $ENV{TEST_NGINX_SERVER_PORT} || 18080;
+my $port = $ENV{TEST_NGINX_SERVER_PORT} || free_port();
 my $servroot = $ENV{TEST_NGINX_SERVROOT} || tempdir(CLEANUP => 1);
 
 my $timeout = 20;
@@ -160,12 +160,26 @@ sub await {
 
     for (my $end = time + $timeout; time < $end; sleep 0.05) {
         return 1 if $test->();
-        last if waitpid($pid, WNOHANG) == $pid;
+
+        if (waitpid($pid, WNOHANG) == $pid) {
+            delete $children{$pid};
+            last;
+        }
     }
 
     print STDERR "# $what did not come up\n";
 
     return 0;
+}
+
+
+# for a run of this file by hand
+
+sub free_port {
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+        or die "no free port: $!\n";
+
+    return $socket->sockport;
 }
 
 
