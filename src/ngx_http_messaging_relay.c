@@ -123,6 +123,14 @@ ngx_http_messaging_relay_read(ngx_http_messaging_session_t *s,
     id = json_object_get(frame, "message_id");
     ids = json_object_get(frame, "message_ids");
 
+    if (json_is_null(id)) {
+        id = NULL;
+    }
+
+    if (json_is_null(ids)) {
+        ids = NULL;
+    }
+
     valid = (id == NULL || ngx_http_messaging_relay_is_id(id));
 
     if (ids) {
@@ -237,6 +245,10 @@ ngx_http_messaging_relay_content(ngx_http_messaging_session_t *s,
     ngx_str_set(&m->text, "");
 
     m->client_id = json_object_get(frame, "client_id");
+
+    if (json_is_null(m->client_id)) {
+        m->client_id = NULL;
+    }
 
     if (m->client_id
         && !ngx_http_messaging_relay_is_client_id(m->client_id))

@@ -36,7 +36,7 @@ typedef struct {
     void        (*start)(ngx_messaging_broker_t *broker);
     void        (*stop)(ngx_messaging_broker_t *broker);
 
-    /* 1 if subscriptions and messages are possible now */
+    /* 1 if subscriptions and messages are possible, now or in a moment */
     ngx_uint_t  (*ready)(ngx_messaging_broker_t *broker);
 
     /*

@@ -29,6 +29,7 @@
 #define NGX_MESSAGING_BROKER_RETRY   20          /* ms, after NGX_BUSY */
 #define NGX_MESSAGING_BROKER_RENEW   40000       /* ms */
 #define NGX_MESSAGING_BROKER_LEASE   "120"       /* s */
+#define NGX_MESSAGING_BROKER_START   1000        /* ms */
 
 
 typedef struct {
@@ -44,6 +45,9 @@ typedef struct {
 
     ngx_uint_t                    host;         /* number tried or held */
     ngx_uint_t                    tries;
+    ngx_msec_t                    started;
+
+    unsigned                      was_ready:1;
     unsigned                      leased:1;
     unsigned                      warned:1;
 
@@ -63,6 +67,8 @@ static void ngx_messaging_broker_redis_start(ngx_messaging_broker_t *broker);
 static void ngx_messaging_broker_redis_stop(ngx_messaging_broker_t *broker);
 static ngx_uint_t ngx_messaging_broker_redis_ready(
     ngx_messaging_broker_t *broker);
+static ngx_uint_t ngx_messaging_broker_redis_connected(
+    ngx_messaging_broker_redis_t *br);
 static ngx_int_t ngx_messaging_broker_redis_publish(
     ngx_messaging_broker_t *broker, ngx_str_t *name,
     ngx_messaging_envelope_t *e, ngx_messaging_publish_pt handler,
@@ -184,6 +190,8 @@ ngx_messaging_broker_redis_start(ngx_messaging_broker_t *broker)
 
     br = (ngx_messaging_broker_redis_t *) broker;
 
+    br->started = ngx_current_msec;
+
     ngx_messaging_redis_start(br->subscriber);
     ngx_messaging_redis_start(br->command);
 }
@@ -226,6 +234,23 @@ ngx_messaging_broker_redis_ready(ngx_messaging_broker_t *broker)
 
     br = (ngx_messaging_broker_redis_t *) broker;
 
+    if (ngx_messaging_broker_redis_connected(br)) {
+        return 1;
+    }
+
+    /*
+     * Clients that an old worker has just sent here come before the first
+     * connection is made: they wait for it rather than be sent away.
+     */
+
+    return !br->was_ready
+           && ngx_current_msec - br->started < NGX_MESSAGING_BROKER_START;
+}
+
+
+static ngx_uint_t
+ngx_messaging_broker_redis_connected(ngx_messaging_broker_redis_t *br)
+{
     return ngx_messaging_redis_ready(br->subscriber)
            && ngx_messaging_redis_ready(br->command);
 }
@@ -668,12 +693,17 @@ ngx_messaging_broker_redis_command_lost(void *data)
 static void
 ngx_messaging_broker_redis_state(ngx_messaging_broker_redis_t *br)
 {
+    ngx_uint_t             connected;
     ngx_messaging_slot_t  *slot;
 
     slot = br->broker.slot;
+    connected = ngx_messaging_broker_redis_connected(br);
 
-    ngx_messaging_stat_set(slot, NGX_MESSAGING_STAT_REDIS_READY,
-                           ngx_messaging_broker_redis_ready(&br->broker));
+    if (connected) {
+        br->was_ready = 1;
+    }
+
+    ngx_messaging_stat_set(slot, NGX_MESSAGING_STAT_REDIS_READY, connected);
 
     ngx_messaging_stat_set(slot, NGX_MESSAGING_STAT_REDIS_RECONNECTS,
                            ngx_messaging_redis_reconnects(br->subscriber)

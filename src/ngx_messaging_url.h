@@ -43,8 +43,8 @@ typedef struct {
  * with user and password percent-decoded, either of them may be empty.  It
  * returns NULL, or a static text that says what is wrong, as ngx_url_t's err
  * does ("%s in \"messaging_redis\""), and holds nothing of the URL: its
- * password may not be logged.  The strings of *url point into
- * "buf", which has room for text->len + NGX_MESSAGING_URL_EXTRA bytes.
+ * password may not be logged.  The strings of *url point into "buf", which has
+ * room for text->len + NGX_MESSAGING_URL_EXTRA bytes.
  */
 
 const char *ngx_messaging_url_parse(ngx_messaging_url_t *url, ngx_str_t *text,

@@ -147,12 +147,10 @@ sub prepare {
     my $fake = defined $block->fake_redis || $scenario =~ /^\s*fake:/m;
 
     @Allowed = ();
+    make_keys($block);
     set_tokens($block);
     set_config($block, $fake);
-
-    my $all = join "\n", map { $block->$_ } sections($block);
-    Test::Nginx::WebSocket::JWT::make_file($_)
-        for $all =~ m{\$TEST_NGINX_KEYS/([\w.-]*\w)}g;
+    my $all = make_keys($block);
 
     if ($all =~ /^\s*redis:|\$TEST_NGINX_REDIS_/m
         || defined $block->redis_args)
@@ -170,6 +168,14 @@ sub prepare {
             port => $ENV{TEST_NGINX_FAKE_PORT});
         $Fake->script($block->fake_redis // '');
     }
+}
+
+sub make_keys {
+    my ($block) = @_;
+    my $all = join "\n", map { $block->$_ } sections($block);
+    Test::Nginx::WebSocket::JWT::make_file($_)
+        for $all =~ m{\$TEST_NGINX_KEYS/([\w.-]*\w)}g;
+    return $all;
 }
 
 # the names of the sections that are text
@@ -226,7 +232,7 @@ sub set_config {
         sprintf($HttpAlways, $with_module ? $LogVariables : '')
         . ($broker // '') . "\n" . $http);
     $block->set_value('main_config', "load_module $Module;\n$main")
-        if $with_module && $Module ne '';
+        if $with_module && $Module ne '' && $main !~ /TEST_NGINX_MODULE/;
     return unless defined $config;
 
     # add_header in a location would take the inherited ones away
@@ -237,9 +243,12 @@ sub set_config {
         if $ENV{TEST_NGINX_TLS} || ($block->websocket // '') =~ /\btls on\b/;
     $block->set_value('config', $config);
 
-    # like user_files, but below conf/
+    # like user_files, but below conf/; ">>> NAME < PATH" copies
     if (defined $block->conf_files) {
         my $files = $block->conf_files;
+        $files =~ s{^(>>> \S+) < \$TEST_NGINX_KEYS/(\S+)}
+                   {"$1\n" . Test::Nginx::WebSocket::JWT::slurp(
+                                  "$ENV{TEST_NGINX_KEYS}/$2")}gme;
         $files =~ s{^>>> (?=[^/\s])}{>>> $Test::Nginx::Util::ConfDir/}gm;
         $block->set_value('user_files',
                           ($block->user_files // '') . "\n$files\n");

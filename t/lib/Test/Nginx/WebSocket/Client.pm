@@ -13,7 +13,6 @@ use parent 'Test::Nginx::WebSocket::Stream';
 
 use Compress::Raw::Zlib qw( Z_OK Z_SYNC_FLUSH MAX_WBITS );
 use Digest::SHA qw( sha1_base64 );
-use Encode ();
 use IO::Socket::INET;
 use MIME::Base64 qw( encode_base64 );
 use Socket qw( IPPROTO_TCP TCP_NODELAY SOL_SOCKET SO_ERROR SO_LINGER SO_RCVBUF
@@ -504,9 +503,11 @@ sub on_close {
                                                 ? pack 'n', $code : '');
 }
 
+# RFC 3629; Encode would not take all noncharacters, which are allowed
 sub valid_utf8 {
-    my ($bytes) = @_;
-    return eval { Encode::decode('UTF-8', $bytes, Encode::FB_CROAK()); 1 };
+    my ($text) = @_;
+    return utf8::decode($text)
+           && $text !~ /[\x{d800}-\x{dfff}]|[^\x{0}-\x{10ffff}]/;
 }
 
 sub inflate {

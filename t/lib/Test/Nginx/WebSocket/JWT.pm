@@ -11,6 +11,7 @@ use warnings;
 use Digest::SHA;
 use File::Temp ();
 use MIME::Base64 qw( encode_base64url decode_base64url );
+use Time::HiRes ();
 
 use Test::Nginx::WebSocket::Match qw( as_bytes parse_prefix );
 
@@ -185,7 +186,7 @@ sub sign {
 }
 
 # {"user_id":1,"exp":"+60"} key=rsa alg=PS256 kid=a header={...} forge=strip,
-# raw="bytes of a payload", token=LITERAL
+# raw="bytes of a payload", rawheader="bytes of a header", token=LITERAL
 sub mint {
     my ($spec) = @_;
     my ($payload, %o);
@@ -197,7 +198,8 @@ sub mint {
     while ($spec =~ s/\A\s*(\w+)=//) {
         my $name = $1;
         die "unknown option \"$name\"\n"
-            unless $name =~ /\A(?:key|alg|kid|header|forge|raw|token|secret)\z/;
+            unless $name =~ /\A(?:key|alg|kid|header|rawheader|forge|raw|token
+                              |secret)\z/x;
         if ($name eq 'header') {
             ($o{$name}, undef, $spec) = parse_prefix($spec, 1);
 
@@ -213,6 +215,8 @@ sub mint {
     $payload = $o{raw} if defined $o{raw};
     die "no payload\n" unless defined $payload;
     $payload =~ s/("(?:exp|nbf|iat)"\s*:\s*)"([+-]\d+)"/$1 . (time() + $2)/ge;
+    $payload =~ s/("(?:exp|nbf|iat)"\s*:\s*)"([+-]\d+\.\d+)"
+                 /$1 . sprintf '%.3f', Time::HiRes::time() + $2/gex;
 
     my $key = $o{key} // (defined $o{alg} && $o{alg} =~ /\A(ES...|..)/
                           && $Type{$1} || 'hs');
@@ -232,8 +236,8 @@ sub mint {
     %header = (%header, %{$o{header}}) if $o{header};
     delete @header{grep { !defined $header{$_} } keys %header};
 
-    my $input = join '.', map { encode_base64url($_) }
-                JSON::PP->new->canonical->encode(\%header), $payload;
+    my $head = $o{rawheader} // JSON::PP->new->canonical->encode(\%header);
+    my $input = join '.', map { encode_base64url($_) } $head, $payload;
     return "$input." if $forge eq 'none' || $forge eq 'strip';
 
     my $signature = sign($alg, $alg =~ /\AHS/ ? $o{secret} // secret($key)
@@ -244,6 +248,16 @@ sub mint {
 
     } elsif ($forge eq 'junk') {
         return "$input." . encode_base64url($signature) . '!!!';
+
+    } elsif ($forge eq 'spare') {       # the same bytes, written otherwise
+        my $text = encode_base64url($signature);
+        my $digits = join '', 'A' .. 'Z', 'a' .. 'z', 0 .. 9, '-_';
+        substr($text, -1) = substr $digits, index($digits, substr $text, -1)
+                                            ^ 1, 1;
+        return "$input.$text";
+
+    } elsif ($forge eq 'zero') {
+        $signature = "\0" x length $signature;
 
     } elsif ($forge eq 'swap') {        # the signature of another payload
         my ($head) = split /\./, $input;
@@ -263,6 +277,7 @@ sub mint_all {
 
     for my $line (split /\n/, $text) {
         next if $line =~ /\A\s*(?:#|\z)/;
+        $line =~ s/\$(TEST_NGINX_\w+)/$ENV{$1} \/\/ die "no $1\n"/ge;
         my ($name, $spec) = $line =~ /\A(\w+):\s*(.*)\z/s
             or die "bad line in jwt: $line\n";
         $tokens{$name} = eval { mint($spec) };

@@ -143,6 +143,24 @@ sub do_copy_file {
         Test::Nginx::WebSocket::JWT::slurp($from));
 }
 
+# the file stays the same one
+sub do_overwrite_file {
+    my ($self, $args) = @_;
+    my ($from, $name) = split ' ', $args;
+    my $path = "$self->{root}/conf/$name";
+    my $text = Test::Nginx::WebSocket::JWT::slurp($from);
+
+    open my $out, '+<:raw', $path or die "cannot write $path: $!\n";
+    print $out $text;
+    truncate $out, length $text;
+    close $out or die "cannot write $path: $!\n";
+}
+
+sub do_remove_file {
+    my ($self, $name) = @_;
+    unlink "$self->{root}/conf/$name" or die "cannot remove $name: $!\n";
+}
+
 # "[PATH] KEY VALUE": asks until the value at the dotted KEY is that JSON
 sub do_status {
     my ($self, $args) = @_;

@@ -50,6 +50,7 @@ sub spawn {
     return $pid if $pid;
 
     eval {
+        @SIG{qw( INT TERM HUP )} = ('DEFAULT') x 3;
         prctl(PR_SET_PDEATHSIG, 9);
         $code->() if getppid() == $parent;
     };

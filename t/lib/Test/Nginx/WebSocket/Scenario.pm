@@ -122,7 +122,7 @@ sub run {
             $self->{report}->(1, $name) if $step->{verb} =~ $Asserts;
             next;
         }
-        $failed = "line $step->{number}: $step->{line}\n$@";
+        $failed = "line $step->{number}: " . brief($step->{line}) . "\n$@";
         $self->{report}->(0, $name, $failed . $self->transcript);
         last;
     }

@@ -1,0 +1,184 @@
+# What nginx -t refuses, and how it says so.  Keys, access and Redis have
+# files of their own.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Test::Nginx::WebSocket;
+use Test::Nginx::Socket 'no_plan';
+
+repeat_each(1);
+no_shuffle();
+run_tests();
+
+__DATA__
+
+=== TEST 1: both messaging_conversation and messaging_channel
+--- config
+        location /ws/ {
+            messaging on;
+            messaging_conversation 1;
+            messaging_channel a:b;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+location "/ws/" has both "messaging_conversation" and "messaging_channel"
+
+
+
+=== TEST 2: an origin that is none
+--- config
+        location /ws/ {
+            messaging on;
+            messaging_allowed_origins example.com;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+invalid origin "example.com", it must be scheme://host[:port], "same" or "*"
+
+
+
+=== TEST 3: an origin with a path
+--- config
+        location /ws/ {
+            messaging_allowed_origins https://example.com/;
+        }
+--- must_die
+--- error_log
+invalid origin "https://example.com/"
+
+
+
+=== TEST 4: values that must not be 0
+--- config
+        location /ws/ {
+            messaging on;
+            messaging_max_message 0;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+"messaging_max_message", "messaging_send_buffer" and "messaging_typing_timeout" must not be 0
+
+
+
+=== TEST 5: messaging belongs into a location
+--- config
+        messaging on;
+--- must_die
+--- error_log
+"messaging" directive is not allowed here
+
+
+
+=== TEST 6: messaging_reject knows two words
+--- config
+        messaging_reject drop;
+--- must_die
+--- error_log
+invalid value "drop"
+
+
+
+=== TEST 7: messaging_drain belongs into the http block
+--- config
+        messaging_drain 1s;
+--- must_die
+--- error_log
+"messaging_drain" directive is not allowed here
+
+
+
+=== TEST 8: a duplicate
+--- config
+        location /ws/ {
+            messaging on;
+            messaging on;
+        }
+--- must_die
+--- error_log
+"messaging" directive is duplicate
+
+
+
+=== TEST 9: without a messaging location the module asks for nothing
+--- messaging_http
+--- config
+        location /t { return 200 "ok"; }
+--- request
+GET /t
+--- response_body: ok
+
+
+
+=== TEST 10: messaging off
+--- messaging_http
+--- config
+        location /t {
+            messaging off;
+            return 200 "ok";
+        }
+--- request
+GET /t
+--- response_body: ok
+
+
+
+=== TEST 11: directives are inherited, and replaced at a lower level
+--- messaging_http
+messaging_redis unix:$TEST_NGINX_REDIS_SOCKET;
+messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+messaging_access any;
+messaging_jwt_user_claim sub;
+messaging_max_content 3;
+--- config
+        messaging_max_content 4;
+
+        location ~ ^/a/(?<conversation>\w+)$ {
+            messaging on;
+            messaging_conversation $conversation;
+        }
+
+        location ~ ^/b/(?<conversation>\w+)$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_max_content 5;
+            messaging_jwt_user_claim user_id;
+        }
+--- jwt
+ann: {"user_id":1,"sub":"ann","exp":"+60"}
+--- websocket
+ann:   connect /a/7?token=$jwt_ann
+ann:   send {"type":"message","content":"12345"}
+ann:   recv {"type":"error","code":"too_large","message":"<string>"}
+ann:   send {"type":"message","content":"1234"}
+ann:   recv {"type":"new_message","message":{"sender":{"id":"ann"},"...":0}}
+bob:   connect /b/8?token=$jwt_ann
+bob:   send {"type":"message","content":"12345"}
+bob:   recv {"type":"new_message","message":{"sender":{"id":1},"...":0}}
+
+
+
+=== TEST 12: an if within the location does not take it away
+--- config
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+            if ($arg_x) {
+                set $y 1;
+            }
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/7/?x=1&token=$jwt_ann
+ann:   send {"type":"read"}
+ann:   recv {"type":"read_receipt","reader_id":1,"read_at":"<time>"}
