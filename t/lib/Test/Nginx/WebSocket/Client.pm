@@ -15,8 +15,8 @@ use Compress::Raw::Zlib qw( Z_OK Z_SYNC_FLUSH MAX_WBITS );
 use Digest::SHA qw( sha1_base64 );
 use IO::Socket::INET;
 use MIME::Base64 qw( encode_base64 );
-use Socket qw( IPPROTO_TCP TCP_NODELAY SOL_SOCKET SO_ERROR SO_LINGER SO_RCVBUF
-               inet_aton pack_sockaddr_in );
+use Socket qw( IPPROTO_TCP TCP_CORK TCP_NODELAY SOL_SOCKET SO_ERROR SO_LINGER
+               SO_RCVBUF inet_aton pack_sockaddr_in );
 
 use Test::Nginx::WebSocket::Match
     qw( as_bytes as_regex as_time brief check diff parse parse_prefix show );
@@ -871,8 +871,13 @@ sub do_reset {
     $self->leave;
 }
 
+# what "cork" has kept leaves in the packet of the FIN
 sub do_shutdown {
     my ($self) = @_;
+    if ($self->{corked}) {
+        setsockopt $self->{fh}, IPPROTO_TCP, TCP_CORK, 1;
+        $self->do_uncork;
+    }
     $self->drain or die "the server does not read\n";
     $self->note('> FIN, half closed');
     shutdown $self->{fh}, 1;
