@@ -64,6 +64,9 @@ typedef struct {
     time_t                       mtime;
     ngx_file_uniq_t              uniq;
     off_t                        size;
+    time_t                       looked;       /* when it was last read */
+    uint32_t                     crc;
+    ngx_uint_t                   failed;       /* could not be read then */
 } ngx_http_messaging_jwks_t;
 
 

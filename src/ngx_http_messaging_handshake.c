@@ -35,6 +35,7 @@ typedef struct {
     ngx_str_t                     bearer;      /* of "bearer.<JWT>" */
     ngx_uint_t                    nkeys;
     ngx_uint_t                    norigins;
+    ngx_uint_t                    nversions;
     unsigned                      upgrade:1;
     unsigned                      connection:1;
     unsigned                      version:1;
@@ -200,6 +201,7 @@ ngx_http_messaging_handshake_headers(ngx_http_request_t *r,
         } else if (ngx_http_messaging_is("sec-websocket-version")) {
             h->version = (header[i].value.len == 2
                           && ngx_strncmp(header[i].value.data, "13", 2) == 0);
+            h->nversions++;
 
         } else if (ngx_http_messaging_is("sec-websocket-protocol")) {
             ngx_http_messaging_handshake_protocols(&header[i].value, h);
@@ -342,7 +344,7 @@ ngx_http_messaging_handshake_check(ngx_http_request_t *r,
                                        NGX_HTTP_MESSAGING_UPGRADE_REQUIRED);
     }
 
-    if (!h->version) {
+    if (h->nversions != 1 || !h->version) {
         return ngx_http_messaging_handshake_refuse(r, worker,
                                        NGX_MESSAGING_STAT_REFUSED_VERSION,
                                        NGX_HTTP_MESSAGING_UPGRADE_REQUIRED);
@@ -655,11 +657,13 @@ ngx_http_messaging_handshake_reject(ngx_http_messaging_session_t *s,
         s->access = NULL;
     }
 
+    /* first, or frames that came with the request would be obeyed */
+
+    ngx_http_messaging_session_close(s, code, reason);
+
     if (ngx_http_messaging_session_open(s) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    ngx_http_messaging_session_close(s, code, reason);
 
     r->main->count++;
 

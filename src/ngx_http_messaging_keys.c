@@ -311,6 +311,8 @@ ngx_http_messaging_conf_jwt_jwks(ngx_conf_t *cf, ngx_command_t *cmd,
     skipped = 0;
     error = ngx_messaging_jwks_parse(keys, text.data, text.len, &skipped);
 
+    jwks->crc = ngx_crc32_long(text.data, text.len);
+
     ngx_http_messaging_keys_wipe(&text);
 
     if (error) {
@@ -330,6 +332,7 @@ ngx_http_messaging_conf_jwt_jwks(ngx_conf_t *cf, ngx_command_t *cmd,
     jwks->mtime = ngx_file_mtime(&fi);
     jwks->uniq = ngx_file_uniq(&fi);
     jwks->size = ngx_file_size(&fi);
+    jwks->looked = ngx_time();
 
     *p = jwks;
     mlcf->jwks = jwks;
@@ -412,44 +415,62 @@ ngx_http_messaging_keys_watch(ngx_event_t *ev)
 }
 
 
+/*
+ * A file that was changed within the second in which it was read may have
+ * been changed once more without its time and size telling: it is read again
+ * until that is past.  What could not be read is tried again each time, since
+ * new access rights do not show in them either, but told only once.
+ */
+
 static void
 ngx_http_messaging_keys_reload(ngx_http_messaging_jwks_t *jwks)
 {
+    uint32_t               crc;
     ngx_str_t              text;
-    ngx_uint_t             skipped;
+    ngx_uint_t             level, skipped;
     const char            *error;
     ngx_file_info_t        fi;
     ngx_messaging_jwks_t  *keys;
 
+    level = jwks->failed ? NGX_LOG_DEBUG : NGX_LOG_ERR;
+
     if (ngx_file_info(jwks->file.data, &fi) == NGX_FILE_ERROR) {
+        ngx_log_error(level, ngx_cycle->log, ngx_errno,
+                      ngx_file_info_n " \"%V\" failed, "
+                      "the keys read before stay in force", &jwks->file);
 
-        if (jwks->size != -1) {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_errno,
-                          ngx_file_info_n " \"%V\" failed, "
-                          "the keys read before stay in force", &jwks->file);
-            jwks->size = -1;
-        }
-
+        jwks->failed = 1;
         return;
     }
 
-    if (ngx_file_mtime(&fi) == jwks->mtime
+    if (!jwks->failed
+        && ngx_file_mtime(&fi) == jwks->mtime
         && ngx_file_uniq(&fi) == jwks->uniq
-        && ngx_file_size(&fi) == jwks->size)
+        && ngx_file_size(&fi) == jwks->size
+        && jwks->mtime < jwks->looked - 1)
     {
         return;
     }
-
-    /* tried once for each change, whatever comes of it */
 
     jwks->mtime = ngx_file_mtime(&fi);
     jwks->uniq = ngx_file_uniq(&fi);
     jwks->size = ngx_file_size(&fi);
+    jwks->looked = ngx_time();
 
     if (ngx_http_messaging_keys_read(&jwks->file, &text, &fi, ngx_cycle->log,
-                                     NGX_LOG_ERR)
+                                     level)
         != NGX_OK)
     {
+        jwks->failed = 1;
+        return;
+    }
+
+    jwks->failed = 0;
+
+    crc = ngx_crc32_long(text.data, text.len);
+
+    if (crc == jwks->crc) {
+        ngx_http_messaging_keys_wipe(&text);
         return;
     }
 
@@ -457,8 +478,13 @@ ngx_http_messaging_keys_reload(ngx_http_messaging_jwks_t *jwks)
 
     if (keys == NULL) {
         ngx_http_messaging_keys_wipe(&text);
+        jwks->failed = 1;
         return;
     }
+
+    /* tried once for each change, whatever comes of it */
+
+    jwks->crc = crc;
 
     skipped = 0;
     error = ngx_messaging_jwks_parse(keys, text.data, text.len, &skipped);

@@ -21,6 +21,8 @@
 #define NGX_HTTP_MESSAGING_RECORD  16384
 
 
+static ngx_uint_t ngx_http_messaging_output_full(
+    ngx_http_messaging_session_t *s, ngx_messaging_message_t *m);
 static void ngx_http_messaging_output_slow(ngx_http_messaging_session_t *s);
 static ngx_int_t ngx_http_messaging_output_header(
     ngx_http_messaging_session_t *s);
@@ -44,12 +46,20 @@ ngx_http_messaging_session_send(ngx_http_messaging_session_t *s,
         return;
     }
 
-    if (s->queued + m->len > s->conf->send_buffer
-        && s->queued != 0
-        && m->opcode != NGX_MESSAGING_FRAME_CLOSE)
-    {
-        ngx_http_messaging_output_slow(s);
-        return;
+    if (ngx_http_messaging_output_full(s, m)) {
+
+        /* a burst within one turn is no sign of a client that is slow */
+
+        if (ngx_http_messaging_output(s) == NGX_ERROR) {
+            s->failed = 1;
+            ngx_http_messaging_session_post(s);
+            return;
+        }
+
+        if (ngx_http_messaging_output_full(s, m)) {
+            ngx_http_messaging_output_slow(s);
+            return;
+        }
     }
 
     worker = s->worker;
@@ -78,6 +88,18 @@ ngx_http_messaging_session_send(ngx_http_messaging_session_t *s,
     s->queued += m->len;
 
     ngx_http_messaging_session_post(s);
+}
+
+
+/* a single frame may be longer than the buffer, a Close has always room */
+
+static ngx_uint_t
+ngx_http_messaging_output_full(ngx_http_messaging_session_t *s,
+    ngx_messaging_message_t *m)
+{
+    return s->queued != 0
+           && s->queued + m->len > s->conf->send_buffer
+           && m->opcode != NGX_MESSAGING_FRAME_CLOSE;
 }
 
 

@@ -305,6 +305,11 @@ ngx_http_messaging_session_read(ngx_event_t *rev)
 
     rc = ngx_http_messaging_session_receive(s);
 
+    if (rc == NGX_DONE) {
+        /* who has only half-closed reads the answers to what came before */
+        (void) ngx_http_messaging_output(s);
+    }
+
     if (rc != NGX_OK) {
         ngx_http_messaging_session_finalize(s, rc == NGX_DONE ? NGX_OK : rc);
         return;

@@ -293,6 +293,13 @@ ngx_http_messaging_worker_drain(ngx_http_messaging_worker_t *worker)
     ngx_http_messaging_main_conf_t  *mmcf;
 
     if (worker->draining) {
+
+        /* one that was still in the handshake when the last one had gone */
+
+        if (!worker->drain.timer_set) {
+            ngx_add_timer(&worker->drain, 1);
+        }
+
         return;
     }
 

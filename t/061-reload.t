@@ -168,3 +168,23 @@ fake:  expect_command /SUBSCRIBE messaging:7/
 nginx: reload
 ann:   expect_bytes /101 Switching Protocols/
 nginx: within 15s expect_workers $WORKERS
+
+
+
+=== TEST 10: a request that is completed when all others have gone
+--- messaging_http
+messaging_redis unix:$TEST_NGINX_REDIS_SOCKET;
+messaging_drain 100ms;
+--- jwt
+ann: {"user_id":1,"exp":"+300"}
+--- websocket
+ann1..ann8: connect /ws/messaging/7/?token=$jwt_ann
+bob:   open
+bob:   bytes "GET /ws/messaging/8/?token=$jwt_ann HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+nginx: reload
+ann1..ann8: expect_close 1012
+wait 200ms
+bob:   bytes "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+bob:   expect_bytes /101 Switching Protocols/
+bob:   expect_bytes /\x88.\x03\xf4server reload/
+nginx: within 15s expect_workers $WORKERS

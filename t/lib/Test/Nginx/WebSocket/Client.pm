@@ -107,9 +107,10 @@ sub request {
     my %own = map { lc $_->[0] => 1 } @own;
     my @all = ((grep { !$own{lc $_->[0]} } @default),
                grep { defined $_->[1] } @own);
-    my %all = map { lc $_->[0] => $_->[1] } @all;
+    my %all;
 
-    $self->{sent} = \%all;
+    push @{$all{lc $_->[0]}}, $_->[1] for @all;
+    $self->{sent} = {map { $_ => join ', ', @{$all{$_}} } keys %all};
     return join '', map { "$_\r\n" } $line, (map { "$_->[0]: $_->[1]" } @all),
                     '';
 }
@@ -756,7 +757,7 @@ sub do_close {
 }
 
 sub do_split { $_[0]{split} = $_[1] eq 'off' ? 0 : $_[1] }
-sub do_rcvbuf { $_[0]{rcvbuf} = $_[1] }
+sub do_rcvbuf { $_[0]{rcvbuf} = 0 + $_[1] }
 sub do_from { $_[0]{from} = $_[1] }
 sub do_port { $_[0]{port} = $_[1] }
 sub do_tls { $_[0]{tls} = on_off($_[1]) }

@@ -98,6 +98,7 @@ sub do_close_on { $_[0]->order(rule => $_[1], 'close') }
 sub do_split { $_[0]->order(split => $_[1] eq 'off' ? 0 : $_[1]) }
 sub do_garbage { $_[0]->order(send => length $_[1] ? as_bytes($_[1])
                                                    : "\0\xffgarbage\r\n") }
+sub do_push { $_[0]->order(push => as_bytes($_[1])) }
 sub do_publish { $_[0]->order(publish => split ' ', $_[1], 2) }
 sub do_drop { $_[0]->order('drop') }
 sub do_refuse { $_[0]->order('refuse') }
@@ -216,6 +217,9 @@ sub obey {
 
     } elsif ($what eq 'send') {
         say($s, $_, $args[0]) for @connections;
+
+    } elsif ($what eq 'push') {
+        say($s, $_, $args[0]) for grep { %{$_->{channels}} } @connections;
 
     } elsif ($what eq 'publish') {
         publish($s, @args);

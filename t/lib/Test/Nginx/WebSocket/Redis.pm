@@ -213,6 +213,21 @@ sub do_expect_reply {
     check($self->{last}, $want);
 }
 
+# COMMAND => TEXT|JSON|/REGEX/: asked again and again until that is the reply
+sub do_expect_answer {
+    my ($self, $args) = @_;
+    my ($command, $want) = split / => /, $args, 2;
+    my $why;
+
+    die "usage: expect_answer COMMAND => REPLY\n" unless defined $want;
+    Test::Nginx::WebSocket::Stream::wait_for(sub {
+        $self->do_command($command);
+        return 1 if eval { $self->do_expect_reply($want); 1 };
+        $why = $@;
+        return 0;
+    }, undef, 0.01) or die $why;
+}
+
 sub do_start {
     my ($self, $args) = @_;
     $self->start(as_words($args));
