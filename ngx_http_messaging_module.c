@@ -18,7 +18,6 @@ static ngx_int_t ngx_http_messaging_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_messaging_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_messaging_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf);
-static void *ngx_http_messaging_create_srv_conf(ngx_conf_t *cf);
 static void *ngx_http_messaging_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -228,7 +227,7 @@ static ngx_http_module_t  ngx_http_messaging_module_ctx = {
     ngx_http_messaging_create_main_conf,   /* create main configuration */
     ngx_http_messaging_init_main_conf,     /* init main configuration */
 
-    ngx_http_messaging_create_srv_conf,    /* create server configuration */
+    NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
     ngx_http_messaging_create_loc_conf,    /* create location configuration */
@@ -388,13 +387,6 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
 
     return ngx_messaging_shm_add(cf, &name, NGX_HTTP_MESSAGING_ZONE_SIZE,
                                  &ngx_http_messaging_module, &mmcf->shm);
-}
-
-
-static void *
-ngx_http_messaging_create_srv_conf(ngx_conf_t *cf)
-{
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_messaging_srv_conf_t));
 }
 
 

@@ -89,11 +89,6 @@ typedef struct {
 
 
 typedef struct {
-    ngx_uint_t                   enabled;      /* has a messaging location */
-} ngx_http_messaging_srv_conf_t;
-
-
-typedef struct {
     ngx_flag_t                   enable;
     ngx_flag_t                   status;
     ngx_http_complex_value_t    *conversation;

@@ -6,7 +6,6 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_auth.h"
-#include "ngx_http_messaging_relay.h"
 #include "ngx_messaging_envelope.h"
 
 
@@ -147,7 +146,7 @@ ngx_http_messaging_auth_claims(ngx_http_messaging_session_t *s,
     policy.jwks = conf->jwks ? conf->jwks->keys : NULL;
 
     return ngx_messaging_jwt_verify(&policy, token,
-                                    ngx_http_messaging_relay_now(), claims);
+                                    ngx_http_messaging_session_now(), claims);
 }
 
 

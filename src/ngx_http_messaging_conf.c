@@ -20,7 +20,6 @@ ngx_http_messaging_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                            *rv;
     ngx_http_core_loc_conf_t        *clcf;
-    ngx_http_messaging_srv_conf_t   *mscf;
     ngx_http_messaging_main_conf_t  *mmcf;
 
     rv = ngx_conf_set_flag_slot(cf, cmd, conf);
@@ -31,9 +30,6 @@ ngx_http_messaging_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_messaging_handshake_handler;
-
-    mscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_messaging_module);
-    mscf->enabled = 1;
 
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
     mmcf->enabled = 1;

@@ -525,6 +525,8 @@ ngx_http_messaging_handshake_waiting(ngx_http_request_t *r)
 
     s = ngx_http_get_module_ctx(r, ngx_http_messaging_module);
 
+    r->read_event_handler = ngx_http_block_reading;
+
     s->waiting = 0;
     s->admitted = 0;
 
@@ -603,6 +605,12 @@ ngx_http_messaging_handshake_switch(ngx_http_request_t *r)
 
     r->keepalive = 0;
 
+    /* an error page would keep its own status, and a limit the connection */
+
+    r->err_status = 0;
+    r->limit_rate = 0;
+    r->limit_rate_set = 1;
+
     rc = ngx_http_send_header(r);
 
     if (rc == NGX_ERROR || rc > NGX_OK) {
@@ -647,6 +655,7 @@ ngx_http_messaging_handshake_reject(ngx_http_messaging_session_t *s,
     }
 
     ngx_messaging_stat_add(s->worker->slot, stat, 1);
+    ngx_http_messaging_session_uncount(s);
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "messaging handshake refused: %s",

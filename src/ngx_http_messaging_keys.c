@@ -30,6 +30,7 @@ static ngx_int_t ngx_http_messaging_keys_read(ngx_str_t *name,
     ngx_str_t *content, ngx_file_info_t *fi, ngx_log_t *log,
     ngx_uint_t level);
 static void ngx_http_messaging_keys_wipe(ngx_str_t *content);
+static ngx_str_t *ngx_http_messaging_keys_shown(ngx_str_t *word);
 static char *ngx_http_messaging_keys_secret(ngx_conf_t *cf,
     ngx_messaging_jwks_t *keys, ngx_uint_t alg, ngx_str_t *kid,
     ngx_str_t *text, ngx_uint_t is_file);
@@ -164,7 +165,7 @@ ngx_http_messaging_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            "invalid algorithm \"%V\", it must be one of "
                            "HS256, HS384, HS512, RS256, RS384, RS512, ES256, "
                            "ES384, ES512, PS256, PS384, PS512, EdDSA",
-                           &value[1]);
+                           ngx_http_messaging_keys_shown(&value[1]));
         return NGX_CONF_ERROR;
     }
 
@@ -174,7 +175,8 @@ ngx_http_messaging_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (value[3].len <= 4 || ngx_strncmp(value[3].data, "kid=", 4) != 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[3]);
+                               "invalid parameter \"%V\"",
+                               ngx_http_messaging_keys_shown(&value[3]));
             return NGX_CONF_ERROR;
         }
 
@@ -213,6 +215,17 @@ ngx_http_messaging_conf_jwt_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_messaging_keys_wipe(&text);
 
     return rv;
+}
+
+
+/* a secret in the wrong place of the directive must not get into the log */
+
+static ngx_str_t *
+ngx_http_messaging_keys_shown(ngx_str_t *word)
+{
+    static ngx_str_t  hidden = ngx_string("data:***");
+
+    return (ngx_strncmp(word->data, "data:", 5) == 0) ? &hidden : word;
 }
 
 

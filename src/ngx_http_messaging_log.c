@@ -8,7 +8,11 @@
 #include "ngx_http_messaging_log.h"
 
 
-static ngx_int_t ngx_http_messaging_log_headers(ngx_http_request_t *r);
+static ngx_int_t ngx_http_messaging_log_headers(ngx_http_request_t *r,
+    ngx_uint_t *found);
+static void ngx_http_messaging_log_variables(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_messaging_log_argument(
+    ngx_http_messaging_main_conf_t *mmcf, ngx_str_t *variable);
 static size_t ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf,
     u_char *p, u_char *last, u_char **value);
 
@@ -16,15 +20,13 @@ static size_t ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf,
 ngx_int_t
 ngx_http_messaging_log_post_read(ngx_http_request_t *r)
 {
-    ngx_http_messaging_srv_conf_t  *mscf;
+    ngx_uint_t  found;
 
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_messaging_module);
-
-    if (!mscf->enabled || r != r->main) {
+    if (r != r->main) {
         return NGX_DECLINED;
     }
 
-    if (ngx_http_messaging_log_headers(r) != NGX_OK) {
+    if (ngx_http_messaging_log_headers(r, &found) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -35,45 +37,54 @@ ngx_http_messaging_log_post_read(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_messaging_log_handler(ngx_http_request_t *r)
 {
-    ngx_http_messaging_srv_conf_t  *mscf;
-
-    mscf = ngx_http_get_module_srv_conf(r, ngx_http_messaging_module);
-
-    if (!mscf->enabled) {
-        return NGX_OK;
-    }
+    ngx_str_t   masked;
+    ngx_uint_t  found;
 
     /* without memory the line is better empty than with a token */
 
-    if (ngx_http_messaging_log_headers(r) != NGX_OK) {
+    if (ngx_http_messaging_log_headers(r, &found) != NGX_OK) {
         ngx_str_null(&r->request_line);
         r->headers_in.referer = NULL;
+        found = 1;
     }
 
-    if (ngx_http_messaging_log_mask(r, &r->unparsed_uri, &r->unparsed_uri)
-        != NGX_OK)
-    {
-        ngx_str_null(&r->unparsed_uri);
+    if (ngx_http_messaging_log_mask(r, &r->unparsed_uri, &masked) != NGX_OK) {
+        ngx_str_null(&masked);
     }
 
-    if (ngx_http_messaging_log_mask(r, &r->args, &r->args) != NGX_OK) {
-        ngx_str_null(&r->args);
+    found |= (masked.data != r->unparsed_uri.data);
+    r->unparsed_uri = masked;
+
+    if (ngx_http_messaging_log_mask(r, &r->args, &masked) != NGX_OK) {
+        ngx_str_null(&masked);
+    }
+
+    found |= (masked.data != r->args.data);
+    r->args = masked;
+
+    if (found) {
+        ngx_http_messaging_log_variables(r);
     }
 
     return NGX_OK;
 }
 
 
+/* a line that is masked already is masked again: *found tells all the same */
+
 static ngx_int_t
-ngx_http_messaging_log_headers(ngx_http_request_t *r)
+ngx_http_messaging_log_headers(ngx_http_request_t *r, ngx_uint_t *found)
 {
     ngx_str_t         masked;
     ngx_table_elt_t  *referer;
+
+    *found = 0;
 
     if (ngx_http_messaging_log_mask(r, &r->request_line, &masked) != NGX_OK) {
         return NGX_ERROR;
     }
 
+    *found |= (masked.data != r->request_line.data);
     r->request_line = masked;
 
     if (r->headers_in.referer == NULL) {
@@ -90,6 +101,8 @@ ngx_http_messaging_log_headers(ngx_http_request_t *r)
         return NGX_OK;
     }
 
+    *found = 1;
+
     /* the list of headers, which is what a backend gets, stays as it is */
 
     referer = ngx_palloc(r->pool, sizeof(ngx_table_elt_t));
@@ -102,6 +115,80 @@ ngx_http_messaging_log_headers(ngx_http_request_t *r)
     r->headers_in.referer = referer;
 
     return NGX_OK;
+}
+
+
+/* what was evaluated before the log phase has been kept as it was then */
+
+static void
+ngx_http_messaging_log_variables(ngx_http_request_t *r)
+{
+    ngx_str_t                        text;
+    ngx_uint_t                       i;
+    ngx_http_variable_t             *v;
+    ngx_http_core_main_conf_t       *cmcf;
+    ngx_http_variable_value_t       *value;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+
+    v = cmcf->variables.elts;
+
+    for (i = 0; i < cmcf->variables.nelts; i++) {
+        value = &r->variables[i];
+
+        if (!value->valid) {
+            continue;
+        }
+
+        if (ngx_http_messaging_log_argument(mmcf, &v[i].name)) {
+            /* is asked for again, of the arguments that are masked now */
+            value->valid = 0;
+            continue;
+        }
+
+        text.data = value->data;
+        text.len = value->len;
+
+        if (ngx_http_messaging_log_mask(r, &text, &text) == NGX_OK) {
+            value->data = text.data;
+
+        } else {
+            value->len = 0;
+        }
+    }
+}
+
+
+/* $arg_token: its value does not tell what it is */
+
+static ngx_uint_t
+ngx_http_messaging_log_argument(ngx_http_messaging_main_conf_t *mmcf,
+    ngx_str_t *variable)
+{
+    ngx_str_t   *name;
+    ngx_uint_t   i;
+
+    if (variable->len <= 4
+        || ngx_strncmp(variable->data, "arg_", 4) != 0)
+    {
+        return 0;
+    }
+
+    name = mmcf->arguments.elts;
+
+    for (i = 0; i < mmcf->arguments.nelts; i++) {
+
+        if (name[i].len == variable->len - 4
+            && ngx_strncasecmp(name[i].data, variable->data + 4, name[i].len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -181,9 +268,7 @@ ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf, u_char *p,
             v = p + name[i].len + 1;
             *value = v;
 
-            while (v < last && *v != '&' && *v != ' ' && *v != '#'
-                   && *v != '*')
-            {
+            while (v < last && *v != '&' && *v != ' ' && *v != '#') {
                 v++;
             }
 

@@ -12,8 +12,8 @@
 
 
 /*
- * Keeps tokens in query strings out of the logs of servers that have a
- * messaging location.
+ * Keeps tokens in query strings out of the logs, once there is a messaging
+ * location: of all servers, since who is refused early has none yet.
  *
  * ngx_http_messaging_log_post_read() runs before anything that may log the
  * request line or the Referer in error.log, ngx_http_messaging_log_handler()

@@ -18,7 +18,6 @@
 
 
 #define NGX_HTTP_MESSAGING_IOVECS  64
-#define NGX_HTTP_MESSAGING_RECORD  16384
 
 
 static ngx_uint_t ngx_http_messaging_output_full(
@@ -128,27 +127,28 @@ ngx_http_messaging_session_text(ngx_http_messaging_session_t *s,
 
 /*
  * The client does not read what it is sent.  Nothing is left out in silence:
- * what waits is given up as a whole, and the Close says so.  The frame that
- * has been sent in part goes on.
+ * what waits is given up as a whole, and the Close says so.  Frames that have
+ * been sent in part, or that TLS has made a record of, go on.
  */
 
 static void
 ngx_http_messaging_output_slow(ngx_http_messaging_session_t *s)
 {
-    ngx_http_messaging_out_t  *rest, *out;
+    size_t                     n;
+    ngx_http_messaging_out_t  *rest, *out, **last;
 
-    if (s->offset) {
-        rest = s->out->next;
-        s->out->next = NULL;
-        s->last_out = &s->out->next;
-        s->queued = s->out->message->len - s->offset;
+    n = 0;
+    last = &s->out;
 
-    } else {
-        rest = s->out;
-        s->out = NULL;
-        s->last_out = &s->out;
-        s->queued = 0;
+    while (*last && n < s->offset + s->pending) {
+        n += (*last)->message->len;
+        last = &(*last)->next;
     }
+
+    rest = *last;
+    *last = NULL;
+    s->last_out = last;
+    s->queued = n - s->offset;
 
     while (rest) {
         out = rest;
@@ -199,9 +199,13 @@ ngx_http_messaging_output(ngx_http_messaging_session_t *s)
             break;
         }
 
-        if (n > 0) {
-            ngx_http_messaging_output_sent(s, n);
+        if (n == 0) {
+            /* TLS may want to read first, and the socket be writable */
+            rc = NGX_AGAIN;
+            break;
         }
+
+        ngx_http_messaging_output_sent(s, n);
     }
 
     if (rc == NGX_ERROR) {
@@ -228,6 +232,12 @@ ngx_http_messaging_output_header(ngx_http_messaging_session_t *s)
     r = s->request;
 
     if (r->out == NULL && !s->connection->buffered) {
+
+        if (s->connection->ssl) {
+            /* 16 KB that only nginx's filters need */
+            ngx_ssl_free_buffer(s->connection);
+        }
+
         return NGX_OK;
     }
 
@@ -285,6 +295,11 @@ ngx_http_messaging_output_chain(ngx_http_messaging_session_t *s)
 }
 
 
+/*
+ * A SSL_write() that was not taken has to be repeated with the same bytes at
+ * the same address: the queue only grows, the buffer is the worker's.
+ */
+
 static ssize_t
 ngx_http_messaging_output_record(ngx_http_messaging_session_t *s)
 {
@@ -293,14 +308,11 @@ ngx_http_messaging_output_record(ngx_http_messaging_session_t *s)
     ssize_t                    rc;
     ngx_connection_t          *c;
     ngx_http_messaging_out_t  *out;
-    u_char                     record[NGX_HTTP_MESSAGING_RECORD];
 
     c = s->connection;
-    p = record;
-    size = sizeof(record);
+    p = s->worker->record;
+    size = NGX_HTTP_MESSAGING_RECORD;
     offset = s->offset;
-
-    /* a repeated SSL_write() has the same bytes: the queue only grows */
 
     for (out = s->out; out && size; out = out->next) {
         n = ngx_min(out->message->len - offset, size);
@@ -310,9 +322,18 @@ ngx_http_messaging_output_record(ngx_http_messaging_session_t *s)
         offset = 0;
     }
 
-    rc = c->send(c, record, p - record);
+    n = p - s->worker->record;
 
-    return rc == NGX_AGAIN ? 0 : rc;
+    rc = c->send(c, s->worker->record, n);
+
+    if (rc == NGX_AGAIN) {
+        s->pending = n;
+        return 0;
+    }
+
+    s->pending = 0;
+
+    return rc;
 }
 
 

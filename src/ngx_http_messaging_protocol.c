@@ -152,6 +152,7 @@ ngx_http_messaging_protocol_dispatch(ngx_http_messaging_session_t *s,
     json_t *frame, const char *type)
 {
     u_char                       buf[128];
+    json_t                      *client_id;
     ngx_str_t                    id, *conversation;
     ngx_http_messaging_frame_t  *f;
 
@@ -174,9 +175,13 @@ ngx_http_messaging_protocol_dispatch(ngx_http_messaging_session_t *s,
 
     if (f->needs != NGX_HTTP_MESSAGING_FRAME_NONE) {
 
+        client_id = (f->handler == ngx_http_messaging_protocol_message)
+                    ? json_object_get(frame, "client_id") : NULL;
+
         if (s->conf->endpoint == NGX_HTTP_MESSAGING_ENDPOINT_CHANNEL) {
-            ngx_http_messaging_relay_error(s, NULL, "access_denied",
-                                           "this endpoint only receives");
+            ngx_http_messaging_relay_refuse(s, NULL, client_id,
+                                            "access_denied",
+                                            "this endpoint only receives");
             return;
         }
 
@@ -184,9 +189,10 @@ ngx_http_messaging_protocol_dispatch(ngx_http_messaging_session_t *s,
                                                      sizeof(buf))
             != NGX_OK)
         {
-            ngx_http_messaging_relay_error(s, NULL, "invalid_frame",
-                                           "\\\"conversation_id\\\" is "
-                                           "missing or wrong");
+            ngx_http_messaging_relay_refuse(s, NULL, client_id,
+                                            "invalid_frame",
+                                            "\\\"conversation_id\\\" is "
+                                            "missing or wrong");
             return;
         }
 
@@ -212,7 +218,7 @@ ngx_http_messaging_protocol_conversation(ngx_http_messaging_session_t *s,
 
     value = json_object_get(frame, "conversation_id");
 
-    if (json_is_integer(value)) {
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
         id->data = buf;
         id->len = ngx_snprintf(buf, size, "%L",
                                (int64_t) json_integer_value(value))
@@ -243,7 +249,7 @@ ngx_http_messaging_protocol_ping(ngx_http_messaging_session_t *s,
 
     ngx_http_messaging_text_begin(&t, s->worker);
     ngx_http_messaging_text_add(&t, "{\"type\":\"pong\",\"timestamp\":");
-    ngx_http_messaging_text_time(&t, ngx_http_messaging_relay_now());
+    ngx_http_messaging_text_time(&t, ngx_http_messaging_session_now());
     ngx_http_messaging_text_add(&t, "}");
 
     ngx_http_messaging_relay_answer(s, &t);
@@ -257,7 +263,7 @@ ngx_http_messaging_protocol_typing_frame(ngx_http_messaging_session_t *s,
     ngx_uint_t                          is_typing;
     ngx_http_messaging_subscription_t  *sub;
 
-    sub = ngx_http_messaging_relay_member(s, conversation);
+    sub = ngx_http_messaging_relay_member(s, conversation, NULL);
     if (sub == NULL) {
         return;
     }
@@ -294,7 +300,7 @@ static void
 ngx_http_messaging_protocol_read(ngx_http_messaging_session_t *s,
     json_t *frame, ngx_str_t *conversation)
 {
-    if (ngx_http_messaging_relay_member(s, conversation) == NULL) {
+    if (ngx_http_messaging_relay_member(s, conversation, NULL) == NULL) {
         return;
     }
 
@@ -306,7 +312,11 @@ static void
 ngx_http_messaging_protocol_message(ngx_http_messaging_session_t *s,
     json_t *frame, ngx_str_t *conversation)
 {
-    if (ngx_http_messaging_relay_member(s, conversation) == NULL) {
+    json_t  *client_id;
+
+    client_id = json_object_get(frame, "client_id");
+
+    if (ngx_http_messaging_relay_member(s, conversation, client_id) == NULL) {
         return;
     }
 
@@ -503,13 +513,6 @@ ngx_http_messaging_protocol_auth(ngx_http_messaging_session_t *s,
 
     ngx_http_messaging_relay_answer(s, &t);
     ngx_http_messaging_session_schedule(s);
-}
-
-
-void
-ngx_http_messaging_protocol_forget(ngx_http_messaging_session_t *s)
-{
-    ngx_http_messaging_relay_forget(s);
 }
 
 

@@ -24,8 +24,6 @@
  * ngx_http_messaging_protocol_resync() tells of a gap.
  * ngx_http_messaging_protocol_typing() relays that the user types or no
  * longer does, and notes which.
- * ngx_http_messaging_protocol_forget() detaches a session that ends from
- * frames the broker has not answered yet.
  */
 
 void ngx_http_messaging_protocol_input(ngx_http_messaging_session_t *s,
@@ -38,7 +36,6 @@ void ngx_http_messaging_protocol_resync(ngx_http_messaging_session_t *s,
     ngx_http_messaging_subscription_t *sub);
 ngx_int_t ngx_http_messaging_protocol_typing(ngx_http_messaging_session_t *s,
     ngx_http_messaging_subscription_t *sub, ngx_uint_t is_typing);
-void ngx_http_messaging_protocol_forget(ngx_http_messaging_session_t *s);
 
 
 #endif /* _NGX_HTTP_MESSAGING_PROTOCOL_H_INCLUDED_ */

@@ -40,6 +40,8 @@ typedef struct {
 } ngx_http_messaging_content_t;
 
 
+static json_t *ngx_http_messaging_relay_field(json_t *frame,
+    const char *name);
 static const char *ngx_http_messaging_relay_content(
     ngx_http_messaging_session_t *s, json_t *frame,
     ngx_http_messaging_content_t *m);
@@ -59,9 +61,6 @@ static ngx_http_messaging_publish_t *ngx_http_messaging_relay_pending(
 static void ngx_http_messaging_relay_published(void *data, ngx_int_t rc);
 static void ngx_http_messaging_relay_ack(ngx_http_messaging_session_t *s,
     ngx_http_messaging_publish_t *pub);
-static void ngx_http_messaging_relay_refuse(ngx_http_messaging_session_t *s,
-    ngx_str_t *conversation, json_t *client_id, const char *code,
-    const char *message);
 static void ngx_http_messaging_relay_nack(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation, ngx_str_t *client_id, const char *code,
     ngx_uint_t retry);
@@ -120,16 +119,8 @@ ngx_http_messaging_relay_read(ngx_http_messaging_session_t *s,
     ngx_http_messaging_text_t      t;
     ngx_http_messaging_publish_t  *pub;
 
-    id = json_object_get(frame, "message_id");
-    ids = json_object_get(frame, "message_ids");
-
-    if (json_is_null(id)) {
-        id = NULL;
-    }
-
-    if (json_is_null(ids)) {
-        ids = NULL;
-    }
+    id = ngx_http_messaging_relay_field(frame, "message_id");
+    ids = ngx_http_messaging_relay_field(frame, "message_ids");
 
     valid = (id == NULL || ngx_http_messaging_relay_is_id(id));
 
@@ -153,7 +144,7 @@ ngx_http_messaging_relay_read(ngx_http_messaging_session_t *s,
                                 "{\"type\":\"read_receipt\",\"reader_id\":");
     ngx_http_messaging_text_str(&t, &s->user_json);
     ngx_http_messaging_text_add(&t, ",\"read_at\":");
-    ngx_http_messaging_text_time(&t, ngx_http_messaging_relay_now());
+    ngx_http_messaging_text_time(&t, ngx_http_messaging_session_now());
 
     if (id) {
         ngx_http_messaging_text_add(&t, ",\"message_id\":");
@@ -166,6 +157,13 @@ ngx_http_messaging_relay_read(ngx_http_messaging_session_t *s,
     }
 
     ngx_http_messaging_text_add(&t, "}");
+
+    if (t.text.len > s->worker->broker->max_message) {
+        /* the members' workers would drop it */
+        ngx_http_messaging_relay_error(s, conversation, "too_large",
+                                       "the frame is too long");
+        return;
+    }
 
     pub = ngx_http_messaging_relay_pending(s, conversation, NULL);
 
@@ -204,7 +202,7 @@ ngx_http_messaging_relay_message(ngx_http_messaging_session_t *s,
         return;
     }
 
-    now = ngx_http_messaging_relay_now();
+    now = ngx_http_messaging_session_now();
     id = s->worker->broker->ops->id(s->worker->broker);
 
     ngx_http_messaging_relay_build(s, &t, &m, conversation, id, now);
@@ -234,6 +232,19 @@ ngx_http_messaging_relay_message(ngx_http_messaging_session_t *s,
 }
 
 
+/* an optional field: clients also write null for one they do not give */
+
+static json_t *
+ngx_http_messaging_relay_field(json_t *frame, const char *name)
+{
+    json_t  *value;
+
+    value = json_object_get(frame, name);
+
+    return json_is_null(value) ? NULL : value;
+}
+
+
 /* NULL, or what is wrong; m->client_id is set if it is a valid one */
 
 static const char *
@@ -244,11 +255,7 @@ ngx_http_messaging_relay_content(ngx_http_messaging_session_t *s,
 
     ngx_str_set(&m->text, "");
 
-    m->client_id = json_object_get(frame, "client_id");
-
-    if (json_is_null(m->client_id)) {
-        m->client_id = NULL;
-    }
+    m->client_id = ngx_http_messaging_relay_field(frame, "client_id");
 
     if (m->client_id
         && !ngx_http_messaging_relay_is_client_id(m->client_id))
@@ -257,11 +264,7 @@ ngx_http_messaging_relay_content(ngx_http_messaging_session_t *s,
         return "bad client_id";
     }
 
-    m->image = json_object_get(frame, "image");
-
-    if (json_is_null(m->image)) {
-        m->image = NULL;
-    }
+    m->image = ngx_http_messaging_relay_field(frame, "image");
 
     if (m->image
         && (!json_is_string(m->image)
@@ -271,11 +274,7 @@ ngx_http_messaging_relay_content(ngx_http_messaging_session_t *s,
         return "bad image";
     }
 
-    m->reply_to = json_object_get(frame, "reply_to");
-
-    if (json_is_null(m->reply_to)) {
-        m->reply_to = NULL;
-    }
+    m->reply_to = ngx_http_messaging_relay_field(frame, "reply_to");
 
     if (m->reply_to && !ngx_http_messaging_relay_is_id(m->reply_to)) {
         return "bad reply_to";
@@ -611,7 +610,7 @@ ngx_http_messaging_relay_ack(ngx_http_messaging_session_t *s,
 
 /* an "error" for every client, and a "nack" for one that waits for it */
 
-static void
+void
 ngx_http_messaging_relay_refuse(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation, json_t *client_id, const char *code,
     const char *message)
@@ -621,7 +620,9 @@ ngx_http_messaging_relay_refuse(ngx_http_messaging_session_t *s,
 
     ngx_http_messaging_relay_error(s, conversation, code, message);
 
-    if (client_id == NULL) {
+    if (client_id == NULL
+        || !ngx_http_messaging_relay_is_client_id(client_id))
+    {
         return;
     }
 
@@ -648,7 +649,11 @@ ngx_http_messaging_relay_nack(ngx_http_messaging_session_t *s,
 
     ngx_http_messaging_text_begin(&t, s->worker);
     ngx_http_messaging_text_add(&t, "{\"type\":\"nack\"");
-    ngx_http_messaging_relay_tag(s, &t, conversation);
+
+    if (conversation) {
+        ngx_http_messaging_relay_tag(s, &t, conversation);
+    }
+
     ngx_http_messaging_text_add(&t, ",\"client_id\":");
     ngx_http_messaging_text_str(&t, client_id);
     ngx_http_messaging_text_add(&t, ",\"code\":\"");
@@ -732,11 +737,13 @@ ngx_http_messaging_relay_tag(ngx_http_messaging_session_t *s,
 
 ngx_http_messaging_subscription_t *
 ngx_http_messaging_relay_member(ngx_http_messaging_session_t *s,
-    ngx_str_t *conversation)
+    ngx_str_t *conversation, json_t *client_id)
 {
     ngx_http_messaging_subscription_t  *sub;
 
-    if (s->conf->endpoint == NGX_HTTP_MESSAGING_ENDPOINT_ONE) {
+    if (s->conf->endpoint == NGX_HTTP_MESSAGING_ENDPOINT_ONE
+        && s->single.confirmed)
+    {
         return &s->single;
     }
 
@@ -746,18 +753,8 @@ ngx_http_messaging_relay_member(ngx_http_messaging_session_t *s,
         return sub;
     }
 
-    ngx_http_messaging_relay_error(s, conversation, "access_denied",
-                                   "not subscribed to this conversation");
+    ngx_http_messaging_relay_refuse(s, conversation, client_id,
+                                    "access_denied",
+                                    "not subscribed to this conversation");
     return NULL;
-}
-
-
-int64_t
-ngx_http_messaging_relay_now(void)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    return (int64_t) tp->sec * 1000 + tp->msec;
 }

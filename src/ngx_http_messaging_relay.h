@@ -34,12 +34,17 @@
  *
  * ngx_http_messaging_relay_answer() sends a text that is complete to this
  * connection.  ngx_http_messaging_relay_error() sends an "error"; "message"
- * is a JSON string's content.  ngx_http_messaging_relay_unavailable() is the
- * one for a broker that is down.  ngx_http_messaging_relay_tag() adds
- * ,"conversation_id":... on the many-conversation endpoint.
+ * is a JSON string's content.  ngx_http_messaging_relay_refuse() sends a
+ * "nack" besides if there is a valid "client_id", that of a message.
+ * ngx_http_messaging_relay_unavailable() is the error for a broker that is
+ * down.  ngx_http_messaging_relay_tag() adds ,"conversation_id":... on the
+ * many-conversation endpoint.
  *
  * ngx_http_messaging_relay_member() finds the subscription of a frame, or
- * answers "access_denied" and returns NULL.
+ * refuses it with "access_denied" and returns NULL.
+ *
+ * ngx_http_messaging_relay_forget() detaches a session that ends from frames
+ * the broker has not answered yet.
  */
 
 ngx_int_t ngx_http_messaging_relay_typing(ngx_http_messaging_session_t *s,
@@ -53,14 +58,17 @@ void ngx_http_messaging_relay_answer(ngx_http_messaging_session_t *s,
     ngx_http_messaging_text_t *t);
 void ngx_http_messaging_relay_error(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation, const char *code, const char *message);
+void ngx_http_messaging_relay_refuse(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, json_t *client_id, const char *code,
+    const char *message);
 void ngx_http_messaging_relay_unavailable(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation);
 void ngx_http_messaging_relay_tag(ngx_http_messaging_session_t *s,
     ngx_http_messaging_text_t *t, ngx_str_t *conversation);
 ngx_http_messaging_subscription_t *ngx_http_messaging_relay_member(
-    ngx_http_messaging_session_t *s, ngx_str_t *conversation);
+    ngx_http_messaging_session_t *s, ngx_str_t *conversation,
+    json_t *client_id);
 void ngx_http_messaging_relay_forget(ngx_http_messaging_session_t *s);
-int64_t ngx_http_messaging_relay_now(void);
 
 
 #endif /* _NGX_HTTP_MESSAGING_RELAY_H_INCLUDED_ */

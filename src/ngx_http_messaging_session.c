@@ -7,6 +7,7 @@
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_protocol.h"
+#include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_worker.h"
 
@@ -41,7 +42,6 @@ static void ngx_http_messaging_session_count_close(
 static void ngx_http_messaging_session_subscriptions(
     ngx_http_messaging_session_t *s);
 static void ngx_http_messaging_session_life(ngx_http_messaging_session_t *s);
-static int64_t ngx_http_messaging_session_now(void);
 
 static void ngx_http_messaging_member_ready(ngx_messaging_subscriber_t *m);
 static void ngx_http_messaging_member_message(ngx_messaging_subscriber_t *m,
@@ -87,6 +87,7 @@ ngx_http_messaging_session_create(ngx_http_request_t *r,
     ngx_queue_init(&s->publishes);
     ngx_queue_insert_tail(&worker->sessions, &s->queue);
 
+    s->counted = 1;
     ngx_messaging_stat_add(worker->slot, NGX_MESSAGING_STAT_CONNECTIONS, 1);
 
     ngx_http_set_ctx(r, s, ngx_http_messaging_module);
@@ -129,6 +130,8 @@ ngx_http_messaging_session_open(ngx_http_messaging_session_t *s)
     s->heard = ngx_current_msec;
 
     c->log->action = "exchanging messages";
+
+    s->handler = c->read->handler;
     c->read->handler = ngx_http_messaging_session_read;
     c->write->handler = ngx_http_messaging_session_write;
     c->idle = 1;
@@ -149,6 +152,13 @@ ngx_http_messaging_session_open(ngx_http_messaging_session_t *s)
     if (s->admitted) {
         ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_ACCEPTED,
                                1);
+    }
+
+    /* the broker may have taken longer than the token had left */
+
+    if (s->admitted && ngx_http_messaging_session_now() >= s->expires) {
+        ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_TOKEN,
+                                         "token expired");
     }
 
     /* frames that came with the request are in its buffer */
@@ -196,7 +206,7 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
     worker = s->worker;
 
     ngx_http_messaging_session_unsubscribe(s, NULL);
-    ngx_http_messaging_protocol_forget(s);
+    ngx_http_messaging_relay_forget(s);
 
     s->finished = 1;
 
@@ -216,10 +226,23 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
         s->access = NULL;
     }
 
-    ngx_messaging_stat_add(worker->slot, NGX_MESSAGING_STAT_CONNECTIONS, -1);
+    ngx_http_messaging_session_uncount(s);
 
     if (s->open) {
         ngx_http_messaging_session_count_close(s);
+    }
+}
+
+
+/* who is refused takes nobody's place while it is told so */
+
+void
+ngx_http_messaging_session_uncount(ngx_http_messaging_session_t *s)
+{
+    if (s->counted) {
+        s->counted = 0;
+        ngx_messaging_stat_add(s->worker->slot,
+                               NGX_MESSAGING_STAT_CONNECTIONS, -1);
     }
 }
 
@@ -265,6 +288,13 @@ ngx_http_messaging_session_finalize(ngx_http_messaging_session_t *s,
 
     c->idle = 0;
     c->log->action = "closing connection";
+
+    /* what nginx may still do for the request needs its own handlers */
+
+    if (s->open) {
+        c->read->handler = s->handler;
+        c->write->handler = s->handler;
+    }
 
     /* what the client has sent meanwhile must not make a reset of our Close */
 
@@ -477,7 +507,6 @@ ngx_http_messaging_session_close(ngx_http_messaging_session_t *s,
 
     s->closing = 1;
     s->close_code = code;
-    s->reason = reason;
     s->close_due = ngx_current_msec + NGX_HTTP_MESSAGING_CLOSE_TIMEOUT;
 
     ngx_http_messaging_session_post(s);
@@ -753,7 +782,7 @@ ngx_http_messaging_session_life(ngx_http_messaging_session_t *s)
 }
 
 
-static int64_t
+int64_t
 ngx_http_messaging_session_now(void)
 {
     ngx_time_t  *tp;

@@ -24,6 +24,7 @@
 
 #define NGX_HTTP_MESSAGING_RECV_BUFFER      65536
 #define NGX_HTTP_MESSAGING_RECV_TURNS       16
+#define NGX_HTTP_MESSAGING_RECORD           16384
 
 
 /* a message or a control frame of which the end has not come yet */
@@ -70,6 +71,8 @@ struct ngx_http_messaging_session_s {
     ngx_queue_t                        posted;        /* worker->posted */
     ngx_messaging_deadline_t           deadline;
 
+    ngx_event_handler_pt               handler;       /* nginx's own */
+
     ngx_messaging_frame_t              frame;
     ngx_http_messaging_assembly_t     *assembly;
 
@@ -77,6 +80,7 @@ struct ngx_http_messaging_session_s {
     ngx_http_messaging_out_t         **last_out;
     size_t                             offset;        /* sent of the first */
     size_t                             queued;        /* bytes, not sent */
+    size_t                             pending;       /* ... and known to TLS */
 
     ngx_str_t                          user;          /* percent-encoded */
     ngx_str_t                          user_json;
@@ -96,10 +100,10 @@ struct ngx_http_messaging_session_s {
     uint64_t                           received;      /* messages */
     uint64_t                           sent;
     ngx_uint_t                         close_code;
-    const char                        *reason;        /* of our Close */
 
     u_char                             utf8;
 
+    unsigned                           counted:1;     /* as a connection */
     unsigned                           waiting:1;     /* for the broker */
     unsigned                           open:1;        /* the 101 was sent */
     unsigned                           admitted:1;
@@ -137,6 +141,7 @@ struct ngx_http_messaging_worker_s {
     ngx_http_messaging_out_t          *free_out;
     ngx_messaging_message_t           *pong;
     u_char                            *buffer;        /* receive buffer */
+    u_char                            *record;        /* to be sent by TLS */
 
     u_char                            *text;          /* of a frame made */
     size_t                             text_size;
@@ -162,6 +167,8 @@ struct ngx_http_messaging_worker_s {
  * ngx_http_messaging_session_close() queues a Close frame; a second one is
  * ignored.  "reason" is a static ASCII text of at most 123 bytes.
  * ngx_http_messaging_session_post() has the session looked at.
+ * ngx_http_messaging_session_uncount() takes it off the connections counted.
+ * ngx_http_messaging_session_now() is the time in ms since the epoch.
  *
  * ngx_http_messaging_session_subscribe() joins a channel; NGX_OK: confirmed,
  * NGX_AGAIN: the session is posted when it is, NGX_ERROR: no memory.
@@ -184,6 +191,8 @@ void ngx_http_messaging_session_close(ngx_http_messaging_session_t *s,
     ngx_uint_t code, const char *reason);
 void ngx_http_messaging_session_post(ngx_http_messaging_session_t *s);
 void ngx_http_messaging_session_schedule(ngx_http_messaging_session_t *s);
+void ngx_http_messaging_session_uncount(ngx_http_messaging_session_t *s);
+int64_t ngx_http_messaging_session_now(void);
 
 ngx_int_t ngx_http_messaging_session_subscribe(ngx_http_messaging_session_t *s,
     ngx_http_messaging_subscription_t *sub, ngx_str_t *name);

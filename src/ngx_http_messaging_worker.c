@@ -132,6 +132,11 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
+    worker->record = ngx_palloc(cycle->pool, NGX_HTTP_MESSAGING_RECORD);
+    if (worker->record == NULL) {
+        return NGX_ERROR;
+    }
+
     ngx_str_set(&pong, "{\"type\":\"pong\"}");
 
     worker->pong = ngx_messaging_message_create(NGX_MESSAGING_FRAME_TEXT,
@@ -282,7 +287,6 @@ ngx_http_messaging_worker_beat(ngx_event_t *ev)
     worker = c->data;
 
     ngx_messaging_shm_beat(worker->slot);
-
     ngx_add_timer(ev, NGX_MESSAGING_SHM_BEAT * 1000);
 }
 

@@ -24,6 +24,11 @@
 #endif
 
 
+#if (NGX_PTR_SIZE != 8)
+#error "ngx_http_messaging_module needs a 64-bit platform"
+#endif
+
+
 /* 1.23.0 linked headers of one name and dropped the array of cookies */
 
 #if (nginx_version >= 1023000)

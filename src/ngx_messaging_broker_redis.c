@@ -6,6 +6,7 @@
 
 #include "ngx_messaging.h"
 #include "ngx_messaging_broker_redis.h"
+#include "ngx_messaging_redis_setup.h"
 
 
 /*
@@ -35,6 +36,7 @@
 typedef struct {
     ngx_messaging_broker_t        broker;
 
+    ngx_messaging_redis_conf_t   *conf;
     ngx_messaging_redis_t        *subscriber;
     ngx_messaging_redis_t        *command;
 
@@ -147,6 +149,7 @@ ngx_messaging_broker_redis_create(ngx_pool_t *pool,
 
     br->broker.ops = &ngx_messaging_broker_redis_ops;
     br->broker.log = ngx_cycle->log;
+    br->conf = conf;
 
     br->subscriber = ngx_messaging_redis_create(pool, conf,
                                      NGX_MESSAGING_REDIS_SUBSCRIBER,
@@ -328,6 +331,7 @@ ngx_messaging_broker_redis_published(void *data,
     ngx_messaging_broker_publish_t *pub = data;
 
     ngx_int_t               rc;
+    ngx_str_t               text;
     ngx_messaging_slot_t   *slot;
 
     rc = (reply != NULL && reply->type == REDIS_REPLY_INTEGER) ? NGX_OK
@@ -342,8 +346,10 @@ ngx_messaging_broker_redis_published(void *data,
     }
 
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
+        text = ngx_messaging_redis_text(&pub->redis->conf->url, &reply->str);
+
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "messaging redis did not publish: \"%V\"", &reply->str);
+                      "messaging redis did not publish: \"%V\"", &text);
     }
 
     if (pub->handler) {
@@ -664,10 +670,15 @@ ngx_messaging_broker_redis_command_ready(void *data)
 {
     ngx_messaging_broker_redis_t *br = data;
 
+    ngx_messaging_shm_t  *shm;
+
+    shm = br->broker.shm;
+
+    /* all workers of a zone begin with one number, so that they take one */
+
     br->tries = 0;
-    br->host = br->broker.shm->host
-               ? br->broker.shm->host - 1
-               : (ngx_uint_t) ngx_random() % NGX_MESSAGING_SHM_HOSTS;
+    br->host = shm->host ? (ngx_uint_t) shm->host - 1
+                         : shm->host_token % NGX_MESSAGING_SHM_HOSTS;
 
     ngx_messaging_broker_redis_lease(br);
     ngx_messaging_broker_redis_state(br);
@@ -871,11 +882,15 @@ static void
 ngx_messaging_broker_redis_draw(ngx_messaging_broker_redis_t *br,
     ngx_str_t *why)
 {
+    ngx_str_t  text;
+
     if (!br->warned) {
+        text = ngx_messaging_redis_text(&br->conf->url, why);
+
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "messaging redis gave no host number: \"%V\", "
                       "message ids are unique on this host, but only "
-                      "probably among hosts", why);
+                      "probably among hosts", &text);
     }
 
     ngx_messaging_broker_redis_hold(br);

@@ -7,6 +7,8 @@
 #include "ngx_messaging.h"
 #include "ngx_messaging_channel.h"
 
+#include <openssl/rand.h>
+
 
 #define NGX_MESSAGING_CHANNEL_BUCKETS  64
 #define NGX_MESSAGING_CHANNEL_MEMBERS  2
@@ -26,8 +28,6 @@ ngx_messaging_channels_init(ngx_messaging_channels_t *chs,
     ngx_messaging_member_events_t *events, ngx_messaging_interest_pt interest,
     void *data)
 {
-    ngx_uint_t  i;
-
     ngx_memzero(chs, sizeof(ngx_messaging_channels_t));
 
     chs->buckets = ngx_calloc(NGX_MESSAGING_CHANNEL_BUCKETS
@@ -44,9 +44,8 @@ ngx_messaging_channels_init(ngx_messaging_channels_t *chs,
 
     /* clients choose the names: a bucket must not be theirs to choose */
 
-    for (i = 0; i < 8; i++) {
-        chs->seed[0] = (chs->seed[0] << 16) ^ (uint64_t) ngx_random();
-        chs->seed[1] = (chs->seed[1] << 16) ^ (uint64_t) ngx_random();
+    if (RAND_bytes((u_char *) chs->seed, sizeof(chs->seed)) != 1) {
+        return NGX_ERROR;
     }
 
     chs->seed[1] |= 1;

@@ -95,7 +95,8 @@ struct ngx_messaging_channels_s {
 
 /*
  * ngx_messaging_channels_init() prepares an empty registry, NGX_ERROR if
- * there is no memory; ngx_messaging_channels_free() frees what is left.
+ * there is no memory or no randomness; ngx_messaging_channels_free() frees
+ * what is left.
  *
  * ngx_messaging_channel_join() puts a member on the channel "name" (at most
  * 512 bytes): NGX_OK, the broker has confirmed the channel already; NGX_AGAIN,

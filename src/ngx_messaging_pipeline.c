@@ -76,7 +76,9 @@ ngx_messaging_pipeline_send(ngx_messaging_pipeline_t *pl, ngx_uint_t argc,
 
     for (i = 0; i < argc; i++) {
 
-        if (argv[i].len > NGX_MESSAGING_PIPELINE_MAX_OUT - size) {
+        if (size > NGX_MESSAGING_PIPELINE_MAX_OUT
+            || argv[i].len > NGX_MESSAGING_PIPELINE_MAX_OUT - size)
+        {
             return NGX_BUSY;
         }
 

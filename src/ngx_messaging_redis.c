@@ -504,8 +504,11 @@ ngx_messaging_redis_push(ngx_messaging_redis_t *redis,
 
     if (reply->type == REDIS_REPLY_ERROR) {
         text = ngx_messaging_redis_text(&redis->conf->url, &reply->str);
-        ngx_messaging_redis_log_error(&redis->log, 0, "subscriber's command "
-                                      "was refused: \"%V\"", &text);
+
+        /* the error names no channel: which ones are on is not known now */
+
+        ngx_messaging_redis_fail(redis, 0, "subscriber's command was "
+                                 "refused: \"%V\"", &text);
         return;
     }
 

@@ -84,7 +84,7 @@ typedef ngx_messaging_pipeline_handler_pt  ngx_messaging_redis_reply_pt;
  * answer; NGX_ERROR: no memory.  On a subscriber only (UN)SUBSCRIBE is sent
  * with it, handler NULL, and confirmations come by the push handler, which
  * sees arrays of three or four elements only, with a non-empty elts[0]; an
- * error in answer to (UN)SUBSCRIBE is logged.
+ * error in answer to (UN)SUBSCRIBE ends the connection.
  *
  * A connection that does not connect, or whose commands are not answered,
  * within NGX_MESSAGING_REDIS_TIMEOUT, or a subscriber that does not answer a

@@ -7,6 +7,8 @@
 #include "ngx_messaging.h"
 #include "ngx_messaging_shm.h"
 
+#include <openssl/rand.h>
+
 
 /* 2025-01-01T00:00:00Z, where the ids' milliseconds begin */
 #define NGX_MESSAGING_SHM_EPOCH  1735689600000ULL
@@ -122,6 +124,7 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
     ngx_messaging_shm_t  **old = data;
 
     ngx_slab_pool_t       *shpool;
+    ngx_atomic_uint_t      token;
     ngx_messaging_shm_t  **shm;
 
     shm = zone->data;
@@ -143,10 +146,14 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
-    /* never 0; who holds a host number is known by it */
+    /* who holds a host number is known by it */
 
-    (*shm)->host_token = ((ngx_atomic_uint_t) ngx_random() << 31
-                          | (ngx_atomic_uint_t) ngx_random()) + 1;
+    if (RAND_bytes((u_char *) &token, sizeof(token)) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    (*shm)->host_token = token;
 
     shpool->data = *shm;
 
@@ -171,7 +178,9 @@ ngx_messaging_shm_alive(ngx_messaging_slot_t *slot)
 
     /* the pid may have been given to somebody else: hence the lease */
 
-    if (ngx_time() - (time_t) slot->beat > NGX_MESSAGING_SHM_LEASE) {
+    if ((ngx_atomic_int_t) (ngx_current_msec / 1000 - slot->beat)
+        > NGX_MESSAGING_SHM_LEASE)
+    {
         return 0;
     }
 
@@ -235,13 +244,19 @@ ngx_messaging_shm_claim(ngx_messaging_shm_t *shm)
 void
 ngx_messaging_shm_beat(ngx_messaging_slot_t *slot)
 {
-    slot->beat = (ngx_atomic_uint_t) ngx_time();
+    /* monotonic, and the same for all processes of a machine */
+
+    slot->beat = ngx_current_msec / 1000;
 }
 
 
 void
 ngx_messaging_shm_retire(ngx_messaging_shm_t *shm, ngx_messaging_slot_t *slot)
 {
+    if (slot->pid != (ngx_atomic_uint_t) ngx_pid) {
+        return;
+    }
+
     ngx_messaging_shm_fold(shm, slot);
 
     ngx_memory_barrier();

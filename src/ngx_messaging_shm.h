@@ -127,7 +127,7 @@ typedef struct {
  * ngx_messaging_shm_claim() gives the calling worker a slot, NULL if all are
  * taken; slots of dead workers are retired on the way.
  * ngx_messaging_shm_beat() extends the lease of a slot.
- * ngx_messaging_shm_retire() gives a slot back.
+ * ngx_messaging_shm_retire() gives a slot back, if it still is the caller's.
  *
  * ngx_messaging_shm_sum() adds a counter up.  "own" may be a slot that is not
  * in the zone, or NULL.  ngx_messaging_shm_workers() counts living workers.

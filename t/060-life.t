@@ -117,8 +117,7 @@ ann: {"user_id":1,"exp":"-60"}
 --- websocket
 ann:   auto_close off
 ann:   connect /ws/messaging/7/?token=$jwt_ann
-nginx: status connections 1
 nginx: status connections 0
-nginx: status closes.4001 1
+nginx: within 15s status closes.4001 1
 ann:   expect_close 4001 token expired
 ann:   expect_gone

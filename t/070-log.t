@@ -169,22 +169,62 @@ nginx: no_access_log SECRET
 
 
 
-=== TEST 8: a server without a messaging location is left alone
+=== TEST 8: variables that were evaluated before the log phase
 --- http_config
+log_format early 'early $request_uri|$args|$arg_token|$is_args$query_string|$mapped';
+map $request_uri $mapped { default $request_uri; }
+--- config
+        access_log logs/access.log early;
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+            add_header X-All "$request_uri|$args|$arg_token|$query_string|$mapped" always;
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+ann:   expect_header X-All /eyJ.*eyJ.*eyJ.*eyJ/
+ann:   close 1000
+ann:   expect_close 1000
+nginx: expect_access_log /^early \/ws\/messaging\/7\/\?token=\*+\|token=\*+\|\*+\|\?token=\*+\|\/ws\/messaging\/7\/\?token=\*+$/
+nginx: no_access_log eyJ
+
+
+
+=== TEST 9: requests that are refused before their server is known
+--- http_config
+large_client_header_buffers 1 1k;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_TLS_PORT default_server;
+    }
     server {
         listen 127.0.0.1:$TEST_NGINX_TLS_PORT;
-        location / { return 200 "$args"; }
-    }
---- config
-        location = /plain {
-            proxy_pass http://127.0.0.1:$TEST_NGINX_TLS_PORT/?token=VISIBLE;
-        }
+        server_name chat;
         location = /ws/messaging/ {
             messaging on;
             messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
             messaging_access any;
         }
+    }
+--- config
+        location = /too-long {
+            proxy_pass http://127.0.0.1:$TEST_NGINX_TLS_PORT/ws/messaging/?token=SECRET1&x=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa;
+            proxy_set_header Host chat;
+        }
 --- websocket
-a:     http GET /plain
-a:     expect_body /token=VISIBLE/
-nginx: expect_access_log /GET \/\?token=VISIBLE/
+a:     http GET /too-long
+a:     expect_status 414
+nginx: expect_access_log /^414 "GET \/ws\/messaging\/\?token=\*+/
+nginx: no_access_log SECRET
+
+
+
+=== TEST 10: asterisks in a value hide nothing
+--- websocket
+a:     http GET /ws/messaging/7/?token=*SECRET1&token=**&token=*SECRET2*
+a:     expect_status 426
+nginx: expect_access_log /token=\*+&token=\*+&token=\*+ HTTP/
+nginx: no_access_log SECRET

@@ -114,7 +114,8 @@ sub do_no_access_log { $_[0]->expect_not_in($_[1], qw( messaging access )) }
 sub expect_in {
     my ($self, $want, @names) = @_;
     my $regex = as_regex($want) // qr/\Q$want\E/;
-    wait_for(sub { grep { $self->log($_) =~ /$regex/m } @names },
+    wait_for(sub { grep { $_ =~ $regex }
+                   map { split /\n/, $self->log($_) } @names },
              "no line of @names.log matches");
 }
 
