@@ -179,7 +179,7 @@ b:     connect /ws/messaging/7/?user=1&token=$jwt_ann
         location = /copy { return 200 "ok"; }
         location = /page {
             auth_request /ws/messaging/7/;
-            return 200 "ok";
+            proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/copy;
         }
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
