@@ -6,6 +6,7 @@
 
 #include "ngx_messaging.h"
 #include "ngx_messaging_broker_redis.h"
+#include "ngx_messaging_host.h"
 #include "ngx_messaging_redis_setup.h"
 
 
@@ -19,17 +20,10 @@
  * confirmed when no answer is pending and the last command was SUBSCRIBE.
  * When the connection is lost, channels that were confirmed are marked: their
  * members are told to resync as soon as the channel is confirmed again.
- *
- * Ids.  What makes an id unique among hosts is a host number, leased in Redis
- * by a key with a time to live, shared by the workers of a zone and renewed
- * by any of them.  Where Redis refuses the key (no right to write, out of
- * memory) a number is drawn instead, and the log says so.
  */
 
 #define NGX_MESSAGING_BROKER_BATCH   256
 #define NGX_MESSAGING_BROKER_RETRY   20          /* ms, after NGX_BUSY */
-#define NGX_MESSAGING_BROKER_RENEW   40000       /* ms */
-#define NGX_MESSAGING_BROKER_LEASE   "120"       /* s */
 #define NGX_MESSAGING_BROKER_START   1000        /* ms */
 
 
@@ -42,16 +36,12 @@ typedef struct {
 
     ngx_queue_t                   interest;     /* channels to (un)subscribe */
     ngx_event_t                   flush;
-    ngx_event_t                   renew;
     ngx_connection_t              dummy;
 
-    ngx_uint_t                    host;         /* number tried or held */
-    ngx_uint_t                    tries;
-    ngx_msec_t                    started;
+    ngx_messaging_host_t          host;
 
+    ngx_msec_t                    started;
     unsigned                      was_ready:1;
-    unsigned                      leased:1;
-    unsigned                      warned:1;
 
     u_char                       *buffer;       /* of a payload with header */
     size_t                        size;
@@ -93,24 +83,13 @@ static void ngx_messaging_broker_redis_subscriber_ready(void *data);
 static void ngx_messaging_broker_redis_subscriber_lost(void *data);
 static void ngx_messaging_broker_redis_push(void *data,
     ngx_messaging_resp_reply_t *reply);
+static void ngx_messaging_broker_redis_dropped(
+    ngx_messaging_broker_redis_t *br, ngx_messaging_channel_t *ch);
 static void ngx_messaging_broker_redis_confirm(
     ngx_messaging_broker_redis_t *br, ngx_messaging_channel_t *ch);
 static void ngx_messaging_broker_redis_command_ready(void *data);
 static void ngx_messaging_broker_redis_command_lost(void *data);
-static void ngx_messaging_broker_redis_state(ngx_messaging_broker_redis_t *br);
-
-static void ngx_messaging_broker_redis_renew(ngx_event_t *ev);
-static void ngx_messaging_broker_redis_lease(ngx_messaging_broker_redis_t *br);
-static void ngx_messaging_broker_redis_leased(void *data,
-    ngx_messaging_resp_reply_t *reply);
-static void ngx_messaging_broker_redis_holder(void *data,
-    ngx_messaging_resp_reply_t *reply);
-static void ngx_messaging_broker_redis_hold(ngx_messaging_broker_redis_t *br);
-static void ngx_messaging_broker_redis_draw(ngx_messaging_broker_redis_t *br,
-    ngx_str_t *why);
-static ngx_int_t ngx_messaging_broker_redis_lease_command(
-    ngx_messaging_broker_redis_t *br, const char *name,
-    ngx_messaging_redis_reply_pt handler);
+static void ngx_messaging_broker_redis_state(void *data);
 
 
 static ngx_messaging_broker_ops_t  ngx_messaging_broker_redis_ops = {
@@ -175,10 +154,11 @@ ngx_messaging_broker_redis_create(ngx_pool_t *pool,
     br->flush.log = ngx_cycle->log;
     br->flush.cancelable = 1;
 
-    br->renew.handler = ngx_messaging_broker_redis_renew;
-    br->renew.data = &br->dummy;
-    br->renew.log = ngx_cycle->log;
-    br->renew.cancelable = 1;
+    br->host.redis = br->command;
+    br->host.handler = ngx_messaging_broker_redis_state;
+    br->host.data = br;
+
+    ngx_messaging_host_init(&br->host);
 
     *interest = ngx_messaging_broker_redis_interest;
 
@@ -194,6 +174,9 @@ ngx_messaging_broker_redis_start(ngx_messaging_broker_t *broker)
     br = (ngx_messaging_broker_redis_t *) broker;
 
     br->started = ngx_current_msec;
+
+    br->host.shm = broker->shm;
+    br->host.prefix = broker->prefix;
 
     ngx_messaging_redis_start(br->subscriber);
     ngx_messaging_redis_start(br->command);
@@ -218,9 +201,7 @@ ngx_messaging_broker_redis_stop(ngx_messaging_broker_t *broker)
         ngx_del_timer(&br->flush);
     }
 
-    if (br->renew.timer_set) {
-        ngx_del_timer(&br->renew);
-    }
+    ngx_messaging_host_leave(&br->host);
 
     if (br->buffer) {
         ngx_free(br->buffer);
@@ -254,8 +235,11 @@ ngx_messaging_broker_redis_ready(ngx_messaging_broker_t *broker)
 static ngx_uint_t
 ngx_messaging_broker_redis_connected(ngx_messaging_broker_redis_t *br)
 {
+    /* without a host number no message could be given its id */
+
     return ngx_messaging_redis_ready(br->subscriber)
-           && ngx_messaging_redis_ready(br->command);
+           && ngx_messaging_redis_ready(br->command)
+           && br->host.held;
 }
 
 
@@ -363,20 +347,11 @@ ngx_messaging_broker_redis_published(void *data,
 static uint64_t
 ngx_messaging_broker_redis_id(ngx_messaging_broker_t *broker)
 {
-    ngx_uint_t                     host;
     ngx_messaging_broker_redis_t  *br;
 
     br = (ngx_messaging_broker_redis_t *) broker;
 
-    if (!br->leased) {
-        return 0;
-    }
-
-    /* another worker of the zone may have had to change the number */
-
-    host = (ngx_uint_t) broker->shm->host;
-
-    return ngx_messaging_shm_id(broker->shm, host ? host - 1 : br->host);
+    return ngx_messaging_host_id(&br->host);
 }
 
 
@@ -599,17 +574,20 @@ ngx_messaging_broker_redis_push(void *data, ngx_messaging_resp_reply_t *reply)
 {
     ngx_messaging_broker_redis_t *br = data;
 
-    ngx_str_t                *kind, name;
+    ngx_str_t                 name, *prefix;
     ngx_messaging_channel_t  *ch;
 
-    if (reply->nelts != 3 || reply->elts[1].len < br->broker.prefix.len) {
+    name = reply->elts[1];
+    prefix = &br->broker.prefix;
+
+    if (reply->nelts != 3 || name.len < prefix->len
+        || ngx_memcmp(name.data, prefix->data, prefix->len) != 0)
+    {
         return;
     }
 
-    kind = &reply->elts[0];
-
-    name.data = reply->elts[1].data + br->broker.prefix.len;
-    name.len = reply->elts[1].len - br->broker.prefix.len;
+    name.data += prefix->len;
+    name.len -= prefix->len;
 
     ch = ngx_messaging_channel_find(br->broker.channels, &name);
 
@@ -618,20 +596,47 @@ ngx_messaging_broker_redis_push(void *data, ngx_messaging_resp_reply_t *reply)
         return;
     }
 
-    switch (kind->data[0]) {
+    /* among the kinds there are each of these has a length of its own */
 
-    case 'm':
+    switch (reply->elts[0].len) {
+
+    case sizeof("message") - 1:
         ngx_messaging_broker_receive(&br->broker, ch, &reply->elts[2]);
         break;
 
-    case 's':
-    case 'u':
+    case sizeof("unsubscribe") - 1:
+
+        if (ch->pending == 0) {
+            ngx_messaging_broker_redis_dropped(br, ch);
+            break;
+        }
+
+        /* fall through */
+
+    case sizeof("subscribe") - 1:
         ngx_messaging_broker_redis_confirm(br, ch);
         break;
 
     default:
         break;
     }
+}
+
+
+/* unsubscribed without having been asked to: no member may be left deaf */
+
+static void
+ngx_messaging_broker_redis_dropped(ngx_messaging_broker_redis_t *br,
+    ngx_messaging_channel_t *ch)
+{
+    if (ch->confirmed) {
+        ch->gap = 1;
+    }
+
+    ch->asked = 0;
+    ch->confirmed = 0;
+
+    ngx_messaging_broker_redis_queue(br, ch);
 }
 
 
@@ -670,17 +675,7 @@ ngx_messaging_broker_redis_command_ready(void *data)
 {
     ngx_messaging_broker_redis_t *br = data;
 
-    ngx_messaging_shm_t  *shm;
-
-    shm = br->broker.shm;
-
-    /* all workers of a zone begin with one number, so that they take one */
-
-    br->tries = 0;
-    br->host = shm->host ? (ngx_uint_t) shm->host - 1
-                         : shm->host_token % NGX_MESSAGING_SHM_HOSTS;
-
-    ngx_messaging_broker_redis_lease(br);
+    ngx_messaging_host_take(&br->host);
     ngx_messaging_broker_redis_state(br);
 }
 
@@ -690,11 +685,7 @@ ngx_messaging_broker_redis_command_lost(void *data)
 {
     ngx_messaging_broker_redis_t *br = data;
 
-    br->leased = 0;
-
-    if (br->renew.timer_set) {
-        ngx_del_timer(&br->renew);
-    }
+    ngx_messaging_host_leave(&br->host);
 
     ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_REDIS_LOST, 1);
     ngx_messaging_broker_redis_state(br);
@@ -702,8 +693,10 @@ ngx_messaging_broker_redis_command_lost(void *data)
 
 
 static void
-ngx_messaging_broker_redis_state(ngx_messaging_broker_redis_t *br)
+ngx_messaging_broker_redis_state(void *data)
 {
+    ngx_messaging_broker_redis_t *br = data;
+
     ngx_uint_t             connected;
     ngx_messaging_slot_t  *slot;
 
@@ -719,181 +712,4 @@ ngx_messaging_broker_redis_state(ngx_messaging_broker_redis_t *br)
     ngx_messaging_stat_set(slot, NGX_MESSAGING_STAT_REDIS_RECONNECTS,
                            ngx_messaging_redis_reconnects(br->subscriber)
                            + ngx_messaging_redis_reconnects(br->command));
-}
-
-
-static void
-ngx_messaging_broker_redis_renew(ngx_event_t *ev)
-{
-    ngx_connection_t              *c;
-    ngx_messaging_broker_redis_t  *br;
-
-    c = ev->data;
-    br = c->data;
-
-    br->tries = 0;
-
-    if (br->broker.shm->host) {
-        br->host = br->broker.shm->host - 1;
-    }
-
-    ngx_messaging_broker_redis_lease(br);
-}
-
-
-static void
-ngx_messaging_broker_redis_lease(ngx_messaging_broker_redis_t *br)
-{
-    if (ngx_messaging_broker_redis_lease_command(br, "SET",
-                                           ngx_messaging_broker_redis_leased)
-        != NGX_OK
-        && ngx_messaging_redis_ready(br->command))
-    {
-        /* too many commands are waiting: later */
-        ngx_add_timer(&br->renew, 1000);
-    }
-}
-
-
-static ngx_int_t
-ngx_messaging_broker_redis_lease_command(ngx_messaging_broker_redis_t *br,
-    const char *name, ngx_messaging_redis_reply_pt handler)
-{
-    u_char      *p;
-    u_char       token[NGX_INT64_LEN + 1], number[NGX_INT_T_LEN + 1];
-    ngx_str_t    argv[6];
-    ngx_uint_t   n;
-    u_char       key[NGX_INT_T_LEN + sizeof("@host:") + 256];
-
-    p = ngx_snprintf(key, sizeof(key), "%V@host:%ui", &br->broker.prefix,
-                     br->host);
-
-    argv[0].data = (u_char *) name;
-    argv[0].len = ngx_strlen(name);
-    argv[1].data = key;
-    argv[1].len = p - key;
-    n = 2;
-
-    if (name[0] == 'S') {
-        p = ngx_sprintf(token, "%uA", br->broker.shm->host_token);
-        argv[2].data = token;
-        argv[2].len = p - token;
-
-        ngx_str_set(&argv[3], "NX");
-        ngx_str_set(&argv[4], "EX");
-        ngx_str_set(&argv[5], NGX_MESSAGING_BROKER_LEASE);
-        n = 6;
-
-    } else if (name[0] == 'E') {
-        p = ngx_sprintf(number, NGX_MESSAGING_BROKER_LEASE);
-        argv[2].data = number;
-        argv[2].len = p - number;
-        n = 3;
-    }
-
-    return ngx_messaging_redis_command(br->command, n, argv, handler,
-                                       handler ? br : NULL);
-}
-
-
-static void
-ngx_messaging_broker_redis_leased(void *data,
-    ngx_messaging_resp_reply_t *reply)
-{
-    ngx_messaging_broker_redis_t *br = data;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    if (reply->type == REDIS_REPLY_STATUS) {
-        ngx_messaging_broker_redis_hold(br);
-        return;
-    }
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_messaging_broker_redis_draw(br, &reply->str);
-        return;
-    }
-
-    /* taken: by this zone perhaps */
-
-    if (ngx_messaging_broker_redis_lease_command(br, "GET",
-                                           ngx_messaging_broker_redis_holder)
-        != NGX_OK
-        && ngx_messaging_redis_ready(br->command))
-    {
-        ngx_add_timer(&br->renew, 1000);
-    }
-}
-
-
-static void
-ngx_messaging_broker_redis_holder(void *data,
-    ngx_messaging_resp_reply_t *reply)
-{
-    ngx_messaging_broker_redis_t *br = data;
-
-    u_char     *p;
-    u_char      token[NGX_INT64_LEN + 1];
-    ngx_str_t   why;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    p = ngx_sprintf(token, "%uA", br->broker.shm->host_token);
-
-    if (reply->type == REDIS_REPLY_STRING
-        && reply->str.len == (size_t) (p - token)
-        && ngx_memcmp(reply->str.data, token, p - token) == 0)
-    {
-        (void) ngx_messaging_broker_redis_lease_command(br, "EXPIRE", NULL);
-        ngx_messaging_broker_redis_hold(br);
-        return;
-    }
-
-    if (++br->tries == NGX_MESSAGING_SHM_HOSTS) {
-        ngx_str_set(&why, "all are taken");
-        ngx_messaging_broker_redis_draw(br, &why);
-        return;
-    }
-
-    br->host = (br->host + 1) % NGX_MESSAGING_SHM_HOSTS;
-
-    ngx_messaging_broker_redis_lease(br);
-}
-
-
-static void
-ngx_messaging_broker_redis_hold(ngx_messaging_broker_redis_t *br)
-{
-    br->leased = 1;
-    br->warned = 0;
-    br->broker.shm->host = br->host + 1;
-
-    if (!br->renew.timer_set) {
-        ngx_add_timer(&br->renew, NGX_MESSAGING_BROKER_RENEW);
-    }
-}
-
-
-static void
-ngx_messaging_broker_redis_draw(ngx_messaging_broker_redis_t *br,
-    ngx_str_t *why)
-{
-    ngx_str_t  text;
-
-    if (!br->warned) {
-        text = ngx_messaging_redis_text(&br->conf->url, why);
-
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "messaging redis gave no host number: \"%V\", "
-                      "message ids are unique on this host, but only "
-                      "probably among hosts", &text);
-    }
-
-    ngx_messaging_broker_redis_hold(br);
-
-    br->warned = 1;
 }

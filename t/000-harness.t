@@ -180,6 +180,19 @@ alice: close 3000 bye
 alice: expect_close 3000 bye
 EOS
 
+passes('series', <<'EOS', 6);
+alice: connect /
+alice: send_series 1..3 {"n":%d}
+alice: recv_series 1..2 {"n":%d}
+alice: recv /3/
+alice: cork
+alice: send_series 7..9 x%d
+alice: close 1000
+alice: uncork
+alice: recv_series 7.. /^x%d$/
+alice: expect_close 1000
+EOS
+
 passes('an early frame', <<'EOS', 4);
 alice: cork
 alice: send {"n":1}
@@ -241,6 +254,21 @@ eve: recv_none 30ms
 eve: resume
 eve: recv {"n":1}
 eve: expect_header Upgrade websocket
+EOS
+
+passes('half-closed', <<'EOS', 7, port => 1, vars => {P => $listen->sockport});
+alice,bob: port $P
+bob: open
+bob: recv_none 20ms
+alice: connect /
+alice: send_text x
+alice: expect_taken
+alice: recv_raw x
+alice: cork
+alice: send_text y
+alice: shutdown
+alice: recv_raw y
+alice: expect_eof
 EOS
 
 passes('tokens', <<'EOS', 3, vars => {jwt_bob => 'b'});
@@ -312,10 +340,20 @@ for my $case (
         qr/close 1000  came before/],
     ['a reset for an end', "alice: connect /\nalice: send_text reset\n"
         . 'alice: expect_eof', qr/was reset/],
+    ['what nobody takes', "alice: connect /\nalice: send_text eof\n"
+        . "alice: wait 50ms\nalice: send_text x\nalice: expect_taken",
+        qr/was reset/],
+    ['early bytes', "alice: open\n"
+        . 'alice: bytes "GET / HTTP/1.1\r\nSec-WebSocket-Key: abc\r\n\r\n"'
+        . "\nalice: recv_none 1s", qr/unread HTTP/],
     ['text for binary', "alice: connect /hex/810131\n"
         . 'alice: recv_binary "1"', qr/got 1/],
     ['a message too many', "alice: connect /hex/810131810132\n"
         . "alice: recv_unordered 1 3", qr/got 2, none/],
+    ['a number too few', "alice: connect /hex/810131810132\n"
+        . "alice: recv_series 1..3 %d", qr/nothing came/],
+    ['a number left out', "alice: connect /hex/810131810133880203e8\n"
+        . "alice: recv_series 1.. %d", qr/is 3, expected 2/],
     ['the transcript', "alice: connect /\nalice: send {\"n\":1}\n"
         . 'alice: recv 5', qr/transcript:.*alice +< text \{"n":1\}/s])
 {

@@ -83,7 +83,7 @@ use Test::Nginx::WebSocket::Scenario;
 # for tests that do without it
 my $Module = $ENV{TEST_NGINX_MODULE};
 
-my $Bad = qr/\[(?:alert|emerg)\]|Sanitizer|runtime error:
+my $Bad = qr/\[(?:alert|emerg)\]|Sanitizer|runtime\ error:
              |exited\ on\ signal|Assertion\ .*\ failed/x;
 
 my $HttpAlways = <<'EOC';
