@@ -255,7 +255,8 @@ sub take_commands {
         syswrite $s->{control}, $Json->encode(['command', $name, @args])
                                 . "\n";
         my $rule = $s->{rules}{uc $name};
-        undef $rule if $rule && $rule->{left}-- == 0;
+        undef $rule if $rule && !$rule->{left};
+        $rule->{left}-- if $rule;
 
         if (!$rule) {
             answer($s, $c, uc $name, @args);

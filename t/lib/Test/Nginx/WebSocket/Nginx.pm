@@ -114,8 +114,9 @@ sub do_no_access_log { $_[0]->expect_not_in($_[1], qw( messaging access )) }
 sub expect_in {
     my ($self, $want, @names) = @_;
     my $regex = as_regex($want) // qr/\Q$want\E/;
+    # a line, or a log as a whole
     wait_for(sub { grep { $_ =~ $regex }
-                   map { split /\n/, $self->log($_) } @names },
+                   map { ($_, split /\n/) } map { $self->log($_) } @names },
              "no line of @names.log matches");
 }
 
