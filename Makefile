@@ -7,7 +7,7 @@ all:
 .PHONY: help
 help:
 	@echo 'make            build/ngx_http_messaging_module.so, for the'
-	@echo '                installed nginx, or NGX_SRC=dir for that tree'
+	@echo '                installed nginx, or NGINX_SRC=dir for that tree'
 	@echo 'make run        a demonstration on 127.0.0.1:8080, or PORT=port'
 	@echo 'make test       all tests that are quick: up to 10 minutes'
 	@echo 'make check      all tests, again with sanitizers, valgrind,'
