@@ -1,8 +1,9 @@
 
 # Copyright (C) The ngx_http_messaging_module authors
 
-# Runs the unit tests of t/unit, built by t/util/test, and passes their TAP on
-# as one stream: each assertion counts as one.
+# Runs the unit tests of t/unit and the fuzz targets of t/fuzz on their corpus,
+# built by t/util/test, and passes their TAP on as one stream: each assertion,
+# and each file of a corpus, counts as one.
 
 use strict;
 use warnings;
@@ -96,6 +97,8 @@ sub run {
 
 
 my @names = map { basename($_, '.c') } sort glob "$root/t/unit/*.c";
+
+push @names, map { 'fuzz-' . basename($_, '.c') } sort glob "$root/t/fuzz/*.c";
 
 ok(@names > 0, 't/unit has tests');
 

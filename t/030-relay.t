@@ -16,8 +16,8 @@ repeat_each(1);
 no_shuffle();
 run_tests();
 
-# every element of the list sent by one client and then seen, in this order,
-# by all: what the first has got the others have to get
+# n messages: the order in which the first client gets them is that in which
+# the others have to get them
 sub in_one_order {
     my ($first, $others, $n) = @_;
     return join '', map {
