@@ -6,9 +6,11 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_conf.h"
+#include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_log.h"
 #include "ngx_http_messaging_variables.h"
 #include "ngx_http_messaging_worker.h"
+#include "ngx_messaging_envelope.h"
 
 
 #define NGX_HTTP_MESSAGING_ZONE_SIZE  (16 * 1024 * 1024)
@@ -22,6 +24,8 @@ static void *ngx_http_messaging_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf);
+static char *ngx_http_messaging_check_constant(ngx_conf_t *cf,
     ngx_http_messaging_loc_conf_t *conf);
 
 
@@ -561,11 +565,62 @@ ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (conf->ping_interval && conf->ping_timeout == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_ping_timeout\" must not be 0: "
+                           "\"messaging_ping_interval 0\" switches pings off");
+        return NGX_CONF_ERROR;
+    }
+
+    if ((clcf->handler && !clcf->noname
+         && clcf->handler != ngx_http_messaging_handshake_handler)
+        || conf->status)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has \"messaging on\" and another "
+                           "handler, such as \"proxy_pass\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_messaging_check_constant(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     conf->endpoint = conf->conversation ? NGX_HTTP_MESSAGING_ENDPOINT_ONE
                      : conf->channel ? NGX_HTTP_MESSAGING_ENDPOINT_CHANNEL
                      : NGX_HTTP_MESSAGING_ENDPOINT_MANY;
 
     mmcf->max_message = ngx_max(mmcf->max_message, conf->max_message);
+
+    return NGX_CONF_OK;
+}
+
+
+/* what has no variables is known to be wrong before the first client comes */
+
+static char *
+ngx_http_messaging_check_constant(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf)
+{
+    if (conf->conversation && conf->conversation->lengths == NULL
+        && !ngx_messaging_conversation_valid(&conf->conversation->value))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid conversation \"%V\", it must be 1 to 128 "
+                           "characters of [A-Za-z0-9_.-]",
+                           &conf->conversation->value);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->channel && conf->channel->lengths == NULL
+        && !ngx_messaging_channel_valid(&conf->channel->value))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid channel \"%V\", it must be 1 to 512 "
+                           "characters of [A-Za-z0-9_.:%%-] with a colon",
+                           &conf->channel->value);
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }

@@ -128,8 +128,9 @@ ngx_http_messaging_access_origin(ngx_http_request_t *r,
 
 
 /*
- * The host and port of the Origin are those that were asked for.  The scheme
- * is not compared: in front of nginx TLS may have ended already.
+ * The host and port of the Origin are those that were asked for.  A page that
+ * came without TLS is not of the origin of a server with TLS; the other way
+ * round TLS may have ended in front of nginx.
  */
 
 static ngx_uint_t
@@ -153,7 +154,8 @@ ngx_http_messaging_access_same_origin(ngx_http_request_t *r, ngx_str_t *origin)
         ngx_str_set(&port, ":443");
 
     } else if (origin->len > 7
-               && ngx_strncasecmp(p, (u_char *) "http://", 7) == 0)
+               && ngx_strncasecmp(p, (u_char *) "http://", 7) == 0
+               && r->connection->ssl == NULL)
     {
         p += 7;
         ngx_str_set(&port, ":80");

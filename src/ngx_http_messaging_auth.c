@@ -22,6 +22,10 @@ static ngx_int_t ngx_http_messaging_auth_json(ngx_pool_t *pool,
     json_t *value, ngx_str_t *text);
 static ngx_int_t ngx_http_messaging_auth_user(ngx_pool_t *pool, json_t *user,
     ngx_str_t *text);
+static void ngx_http_messaging_auth_text_of(json_t *user, ngx_str_t *text,
+    u_char *buf);
+static ngx_int_t ngx_http_messaging_auth_same(ngx_http_messaging_session_t *s,
+    ngx_str_t *user);
 
 
 ngx_uint_t
@@ -210,32 +214,52 @@ ngx_int_t
 ngx_http_messaging_auth_renew(ngx_http_messaging_session_t *s,
     ngx_str_t *token)
 {
-    char                       *json;
     ngx_int_t                   rc;
+    ngx_str_t                   user;
     ngx_messaging_jwt_claims_t  claims;
+    u_char                      buf[NGX_INT64_LEN];
 
     rc = ngx_http_messaging_auth_claims(s, token, &claims);
 
     if (rc != NGX_OK) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "messaging token of \"auth\" refused: %s",
+                      ngx_messaging_jwt_reason(rc));
         return rc;
     }
 
-    json = json_dumps(claims.user, JSON_COMPACT|JSON_ENCODE_ANY);
+    /* as text: a backend may come to write its ids as strings */
 
-    if (json == NULL
-        || ngx_strlen(json) != s->user_json.len
-        || ngx_memcmp(json, s->user_json.data, s->user_json.len) != 0)
-    {
+    ngx_http_messaging_auth_text_of(claims.user, &user, buf);
+
+    if (ngx_http_messaging_auth_same(s, &user) != NGX_OK) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "messaging token of \"auth\" is another user's");
         rc = NGX_MESSAGING_JWT_USER;
 
     } else {
         ngx_http_messaging_auth_take(s, &claims);
     }
 
-    free(json);
     ngx_messaging_jwt_free(&claims);
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_http_messaging_auth_same(ngx_http_messaging_session_t *s, ngx_str_t *user)
+{
+    size_t  len;
+    u_char  escaped[3 * NGX_MESSAGING_JWT_MAX_USER];
+
+    /* no more than NGX_MESSAGING_JWT_MAX_USER bytes, or it were no user */
+
+    len = ngx_messaging_escape(escaped, user->data, user->len) - escaped;
+
+    return len == s->user.len
+           && ngx_memcmp(escaped, s->user.data, len) == 0 ? NGX_OK
+                                                         : NGX_DECLINED;
 }
 
 
@@ -266,30 +290,39 @@ ngx_http_messaging_auth_json(ngx_pool_t *pool, json_t *value, ngx_str_t *text)
 static ngx_int_t
 ngx_http_messaging_auth_user(ngx_pool_t *pool, json_t *user, ngx_str_t *text)
 {
-    size_t   len;
-    u_char  *p;
-    u_char   number[NGX_INT64_LEN];
+    u_char     buf[NGX_INT64_LEN];
+    ngx_str_t  plain;
 
-    if (json_is_integer(user)) {
-        p = number;
-        len = ngx_sprintf(number, "%L", (int64_t) json_integer_value(user))
-              - number;
+    ngx_http_messaging_auth_text_of(user, &plain, buf);
 
-    } else {
-        p = (u_char *) json_string_value(user);
-        len = json_string_length(user);
-    }
-
-    text->len = (size_t) (uintptr_t) ngx_messaging_escape(NULL, p, len);
+    text->len = (size_t) (uintptr_t) ngx_messaging_escape(NULL, plain.data,
+                                                          plain.len);
 
     text->data = ngx_pnalloc(pool, text->len);
     if (text->data == NULL) {
         return NGX_ERROR;
     }
 
-    (void) ngx_messaging_escape(text->data, p, len);
+    (void) ngx_messaging_escape(text->data, plain.data, plain.len);
 
     return NGX_OK;
+}
+
+
+/* "buf" has room for NGX_INT64_LEN bytes */
+
+static void
+ngx_http_messaging_auth_text_of(json_t *user, ngx_str_t *text, u_char *buf)
+{
+    if (json_is_integer(user)) {
+        text->data = buf;
+        text->len = ngx_sprintf(buf, "%L", (int64_t) json_integer_value(user))
+                    - buf;
+
+    } else {
+        text->data = (u_char *) json_string_value(user);
+        text->len = json_string_length(user);
+    }
 }
 
 

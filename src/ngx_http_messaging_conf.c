@@ -29,6 +29,12 @@ ngx_http_messaging_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "comes after another handler of the location, "
+               "such as \"proxy_pass\"";
+    }
+
     clcf->handler = ngx_http_messaging_handshake_handler;
 
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
@@ -119,7 +125,7 @@ ngx_http_messaging_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 0; i < value[1].len; i++) {
         if (value[1].data[i] <= ' ' || value[1].data[i] >= 0x7f) {
-            return "has a character that is not printable ASCII";
+            return "has a space or a character that is not printable ASCII";
         }
     }
 

@@ -107,7 +107,8 @@ ngx_http_messaging_protocol_input(ngx_http_messaging_session_t *s, u_char *p,
 
     if (frame == NULL) {
         ngx_http_messaging_relay_error(s, NULL, "invalid_json",
-                                       "a JSON object is expected");
+                                       "a JSON object within the limits is "
+                                       "expected");
         return;
     }
 

@@ -348,3 +348,21 @@ invalid origin "https://a.example/chat", it must be scheme://host[:port], "same"
 --- must_die
 --- error_log
 invalid origin "https://", it must be scheme://host[:port], "same" or "*"
+
+
+
+=== TEST 21: "same" over TLS: not a page that came without it
+--- config eval: main::config('messaging_allowed_origins same;')
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+tls on
+ann:   header Host: a.example
+ann:   header Origin: http://a.example
+ann:   refused 403 /ws/messaging/?token=$jwt_ann
+ann:   header Host: a.example
+ann:   header Origin: http://a.example:443
+ann:   refused 403 /ws/messaging/?token=$jwt_ann
+ann:   header Host: a.example
+ann:   header Origin: https://a.example
+ann:   connect /ws/messaging/?token=$jwt_ann

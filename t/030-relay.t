@@ -4,6 +4,8 @@
 # The relay on the one-conversation endpoint: frames of the clients in
 # production, payloads of backends with and without a header line, order, and
 # that nothing is lost or doubled.  Clients are on different workers.
+#
+# also: valgrind
 
 use strict;
 use warnings;

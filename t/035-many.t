@@ -3,6 +3,8 @@
 
 # The many-conversation endpoint: subscribe and unsubscribe, what Redis sees
 # of them, and the conversation_id that every frame carries.
+#
+# also: valgrind
 
 use strict;
 use warnings;

@@ -238,7 +238,7 @@ ann: recv_raw {"type":"error","code":"unknown_type","message":"this type is not 
 ann: send_text {"no":"type"}
 ann: recv_raw {"type":"error","code":"invalid_frame","message":"\"type\" is missing"}
 ann: send_text "\"
-ann: recv_raw {"type":"error","code":"invalid_json","message":"a JSON object is expected"}
+ann: recv_raw {"type":"error","code":"invalid_json","message":"a JSON object within the limits is expected"}
 ann: send_text {"type":"message","content":"\" \\ \n"}
 ann: recv {"type":"new_message","...":0}
 ann: send_text {"type":"message","content":["\""]}

@@ -2,6 +2,8 @@
 # Copyright (C) The ngx_http_messaging_module authors
 
 # Where a token is looked for, in which order, and that it is not sent back.
+#
+# also: valgrind
 
 use strict;
 use warnings;

@@ -138,7 +138,7 @@ ann:   recv_raw {"n":1}
 
 
 
-=== TEST 7: it is loading its data when it is asked for a host number: that waits, and so do clients
+=== TEST 7: it is loading its data when it is asked for a host number: that is asked for again
 --- fake_redis eval
 'reply SET*' . main::workers()
     . ' -LOADING Redis is loading the dataset in memory'

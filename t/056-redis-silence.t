@@ -30,7 +30,7 @@ fake:  expect_command SUBSCRIBE messaging:7
 fake:  hang PUBLISH
 fake:  hang SUBSCRIBE
 ann:   send {"type":"subscribe","conversation_id":8}
-ann:   ignore /new_message/
+ann:   ignore /new_message|read_receipt/
 ann:   send {"type":"message","conversation_id":7,"content":"x","client_id":"c1"}
 ann:   send {"type":"typing","conversation_id":7}
 ann:   send {"type":"read","conversation_id":7}

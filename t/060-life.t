@@ -1,4 +1,6 @@
 # Signs of life: server pings, what counts as an answer, 4000 on silence.
+#
+# also: valgrind
 
 use strict;
 use warnings;

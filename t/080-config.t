@@ -182,3 +182,101 @@ ann: {"user_id":1,"exp":"+60"}
 ann:   connect /ws/messaging/7/?x=1&token=$jwt_ann
 ann:   send {"type":"read"}
 ann:   recv {"type":"read_receipt","reader_id":1,"read_at":"<time>"}
+
+
+
+=== TEST 13: messaging after proxy_pass
+--- config
+        location /ws/ {
+            proxy_pass http://127.0.0.1:1;
+            messaging on;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+"messaging" directive comes after another handler of the location, such as "proxy_pass"
+
+
+
+=== TEST 14: proxy_pass after messaging
+--- config
+        location /ws/ {
+            messaging on;
+            proxy_pass http://127.0.0.1:1;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+location "/ws/" has "messaging on" and another handler, such as "proxy_pass"
+
+
+
+=== TEST 15: messaging and messaging_status
+--- config
+        location /ws/ {
+            messaging on;
+            messaging_status on;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+location "/ws/" has "messaging on" and another handler
+
+
+
+=== TEST 16: messaging_status and messaging
+--- config
+        location /ws/ {
+            messaging_status on;
+            messaging on;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+"messaging" directive comes after another handler of the location
+
+
+
+=== TEST 17: no time for an answer to a ping
+--- config
+        location /ws/ {
+            messaging on;
+            messaging_ping_timeout 0;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+"messaging_ping_timeout" must not be 0: "messaging_ping_interval 0" switches pings off
+
+
+
+=== TEST 18: a constant conversation that cannot be one
+--- config
+        location /ws/ {
+            messaging on;
+            messaging_conversation "a b";
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+invalid conversation "a b", it must be 1 to 128 characters of [A-Za-z0-9_.-]
+
+
+
+=== TEST 19: a constant channel without a colon
+--- config
+        location /ws/ {
+            messaging on;
+            messaging_channel abc;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+invalid channel "abc", it must be 1 to 512 characters of [A-Za-z0-9_.:%-] with a colon
