@@ -40,17 +40,16 @@ ann: {"user_id":1,"exp":"+300"}
 --- websocket
 ann:   connect /ws/messaging/7/?token=$jwt_ann
 bob:   connect_apart ann /ws/messaging/8/?token=$jwt_ann
-cid:   connect_apart ann /ws/messaging/8/?token=$jwt_ann
-nginx: status connections 3
-nginx: status subscriptions 3
+nginx: status connections 2
+nginx: status subscriptions 2
 nginx: status channels 2
 nginx: kill_worker_of ann
 nginx: expect_workers $WORKERS
-nginx: status connections 2
-nginx: status subscriptions 2
+nginx: status connections 1
+nginx: status subscriptions 1
 nginx: status channels 1
-nginx: status accepted 3
-bob,cid: drop
+nginx: status accepted 2
+bob:   drop
 nginx: status connections 0
 nginx: status workers $WORKERS
 ann:   expect_gone
