@@ -330,6 +330,7 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
      *     conf->generation = 0;
      *     conf->max_message = 0;
      *     conf->worker = NULL;
+     *     conf->log_handler = NULL;
      */
 
     conf->max_connections = NGX_CONF_UNSET_UINT;
@@ -454,6 +455,10 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->enable = prev->enable;
         conf->conversation = prev->conversation;
         conf->channel = prev->channel;
+
+        if (conf->enable == 1 && clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = ngx_http_messaging_handshake_handler;
+        }
     }
 
     ngx_conf_merge_value(conf->status, NGX_CONF_UNSET, 0);
@@ -562,6 +567,15 @@ ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
                            "\"messaging_max_message\", "
                            "\"messaging_send_buffer\" and "
                            "\"messaging_typing_timeout\" must not be 0");
+        return NGX_CONF_ERROR;
+    }
+
+    /* a longer one could never be published */
+
+    if (conf->max_message > NGX_MESSAGING_REDIS_MAX_OUT / 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_max_message\" must not be over %uzm",
+                           (size_t) NGX_MESSAGING_REDIS_MAX_OUT / 2 / 1048576);
         return NGX_CONF_ERROR;
     }
 

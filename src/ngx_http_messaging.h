@@ -85,6 +85,7 @@ typedef struct {
     ngx_array_t                  jwks;         /* ngx_http_messaging_jwks_t * */
 
     ngx_http_messaging_worker_t *worker;       /* set by init_process */
+    ngx_http_log_handler_pt      log_handler;  /* nginx's, of error.log */
 } ngx_http_messaging_main_conf_t;
 
 

@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_access.h"
+#include "ngx_messaging_envelope.h"
 
 
 static ngx_uint_t ngx_http_messaging_access_same(json_t *value,
@@ -18,7 +19,9 @@ ngx_int_t
 ngx_http_messaging_access_check(ngx_http_messaging_loc_conf_t *conf,
     json_t *claim, ngx_str_t *id)
 {
-    size_t  i;
+    size_t    i;
+    json_t   *value;
+    int64_t   number;
 
     if (conf->access == NGX_HTTP_MESSAGING_ACCESS_ANY) {
         return NGX_OK;
@@ -35,8 +38,22 @@ ngx_http_messaging_access_check(ngx_http_messaging_loc_conf_t *conf,
         return NGX_DECLINED;
     }
 
+    number = ngx_messaging_conversation_number(id)
+             ? (int64_t) ngx_atoof(id->data, id->len) : -1;
+
     for (i = 0; i < json_array_size(claim); i++) {
-        if (ngx_http_messaging_access_same(json_array_get(claim, i), id)) {
+        value = json_array_get(claim, i);
+
+        if (number >= 0 && json_is_integer(value)) {
+
+            if (json_integer_value(value) == number) {
+                return NGX_OK;
+            }
+
+            continue;
+        }
+
+        if (ngx_http_messaging_access_same(value, id)) {
             return NGX_OK;
         }
     }

@@ -40,13 +40,13 @@ char *ngx_http_messaging_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,
 /*
  * ngx_http_messaging_conf_watch_jwks() looks after the JWK set files of a
  * worker: one that has changed is read again, and one that cannot be used is
- * logged and leaves the keys in force as they are.
+ * logged and leaves the keys in force as they are.  NGX_OK or NGX_ERROR.
  * ngx_http_messaging_conf_release_jwks() ends that.
  */
 
 #define NGX_HTTP_MESSAGING_JWKS_INTERVAL  2000
 
-void ngx_http_messaging_conf_watch_jwks(ngx_cycle_t *cycle,
+ngx_int_t ngx_http_messaging_conf_watch_jwks(ngx_cycle_t *cycle,
     ngx_http_messaging_main_conf_t *mmcf);
 void ngx_http_messaging_conf_release_jwks(
     ngx_http_messaging_main_conf_t *mmcf);

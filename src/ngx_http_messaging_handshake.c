@@ -634,6 +634,8 @@ ngx_http_messaging_handshake_reject(ngx_http_messaging_session_t *s,
 
     r = s->request;
 
+    ngx_http_messaging_session_uncount(s);
+
     if (s->conf->reject == NGX_HTTP_MESSAGING_REJECT_HTTP) {
 
         switch (code) {
@@ -655,7 +657,6 @@ ngx_http_messaging_handshake_reject(ngx_http_messaging_session_t *s,
     }
 
     ngx_messaging_stat_add(s->worker->slot, stat, 1);
-    ngx_http_messaging_session_uncount(s);
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "messaging handshake refused: %s",

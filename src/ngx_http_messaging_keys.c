@@ -354,7 +354,7 @@ ngx_http_messaging_conf_jwt_jwks(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-void
+ngx_int_t
 ngx_http_messaging_conf_watch_jwks(ngx_cycle_t *cycle,
     ngx_http_messaging_main_conf_t *mmcf)
 {
@@ -363,12 +363,7 @@ ngx_http_messaging_conf_watch_jwks(ngx_cycle_t *cycle,
     ngx_http_messaging_watch_t   *watch;
 
     if (mmcf->jwks.nelts == 0) {
-        return;
-    }
-
-    watch = ngx_pcalloc(cycle->pool, sizeof(ngx_http_messaging_watch_t));
-    if (watch == NULL) {
-        return;
+        return NGX_OK;
     }
 
     /* the configuration keeps its own reference to what it has read */
@@ -377,6 +372,11 @@ ngx_http_messaging_conf_watch_jwks(ngx_cycle_t *cycle,
 
     for (i = 0; i < mmcf->jwks.nelts; i++) {
         jwks[i]->keys->refs++;
+    }
+
+    watch = ngx_pcalloc(cycle->pool, sizeof(ngx_http_messaging_watch_t));
+    if (watch == NULL) {
+        return NGX_ERROR;
     }
 
     watch->conf = mmcf;
@@ -390,6 +390,8 @@ ngx_http_messaging_conf_watch_jwks(ngx_cycle_t *cycle,
     /* a worker that was started again finds what has changed meanwhile */
 
     ngx_http_messaging_keys_watch(&watch->event);
+
+    return NGX_OK;
 }
 
 

@@ -8,6 +8,8 @@
 #include "ngx_http_messaging_log.h"
 
 
+static u_char *ngx_http_messaging_log_error(ngx_http_request_t *r,
+    ngx_http_request_t *sr, u_char *buf, size_t len);
 static ngx_int_t ngx_http_messaging_log_headers(ngx_http_request_t *r,
     ngx_uint_t *found);
 static void ngx_http_messaging_log_variables(ngx_http_request_t *r);
@@ -20,17 +22,46 @@ static size_t ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf,
 ngx_int_t
 ngx_http_messaging_log_post_read(ngx_http_request_t *r)
 {
-    ngx_uint_t  found;
+    ngx_http_messaging_main_conf_t  *mmcf;
 
-    if (r != r->main) {
+    if (r->log_handler == ngx_http_messaging_log_error) {
         return NGX_DECLINED;
     }
 
-    if (ngx_http_messaging_log_headers(r, &found) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    /* nginx's own, and the same for all requests */
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+    mmcf->log_handler = r->log_handler;
+
+    r->log_handler = ngx_http_messaging_log_error;
 
     return NGX_DECLINED;
+}
+
+
+/* what nginx adds to a line of error.log: request, upstream, referrer */
+
+static u_char *
+ngx_http_messaging_log_error(ngx_http_request_t *r, ngx_http_request_t *sr,
+    u_char *buf, size_t len)
+{
+    size_t                           n;
+    u_char                          *p, *last, *value;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+
+    last = mmcf->log_handler(r, sr, buf, len);
+
+    for (p = buf; /* void */ ; p = value + n) {
+        n = ngx_http_messaging_log_find(mmcf, p, last, &value);
+
+        if (n == 0) {
+            return last;
+        }
+
+        ngx_memset(value, '*', n);
+    }
 }
 
 
@@ -69,8 +100,6 @@ ngx_http_messaging_log_handler(ngx_http_request_t *r)
     return NGX_OK;
 }
 
-
-/* a line that is masked already is masked again: *found tells all the same */
 
 static ngx_int_t
 ngx_http_messaging_log_headers(ngx_http_request_t *r, ngx_uint_t *found)
@@ -268,7 +297,9 @@ ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf, u_char *p,
             v = p + name[i].len + 1;
             *value = v;
 
-            while (v < last && *v != '&' && *v != ' ' && *v != '#') {
+            while (v < last && *v != '&' && *v != ' ' && *v != '#'
+                   && *v != '"')
+            {
                 v++;
             }
 

@@ -15,10 +15,10 @@
  * Keeps tokens in query strings out of the logs, once there is a messaging
  * location: of all servers, since who is refused early has none yet.
  *
- * ngx_http_messaging_log_post_read() runs before anything that may log the
- * request line or the Referer in error.log, ngx_http_messaging_log_handler()
- * before the access log, also for requests that were refused before they had
- * a location.  Nothing is masked where it lies: requests of other locations
+ * ngx_http_messaging_log_post_read() sees to it that whatever nginx adds to a
+ * line of error.log is masked from then on; ngx_http_messaging_log_handler()
+ * runs before the access log, also for requests that were refused before they
+ * had a location.  Nothing is masked where it lies: requests of other locations
  * reach their backends as they came.
  *
  * ngx_http_messaging_log_mask() returns a copy of "text" in which the values

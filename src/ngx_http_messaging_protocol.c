@@ -271,7 +271,12 @@ ngx_http_messaging_protocol_typing_frame(ngx_http_messaging_session_t *s,
 
     is_typing = ngx_messaging_json_bool(json_object_get(frame, "is_typing"));
 
-    if (ngx_http_messaging_protocol_typing(s, sub, is_typing) != NGX_OK) {
+    /* the one that ends it always goes out: there is but one of it */
+
+    if ((s->npublishes >= NGX_HTTP_MESSAGING_MAX_PUBLISHES
+         && (is_typing || !sub->typing))
+        || ngx_http_messaging_protocol_typing(s, sub, is_typing) != NGX_OK)
+    {
         ngx_http_messaging_relay_unavailable(s, conversation);
         return;
     }

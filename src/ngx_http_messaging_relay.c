@@ -26,6 +26,7 @@ typedef struct {
     int64_t                        created;
     ngx_str_t                      conversation;
     ngx_str_t                      client_id;    /* as JSON, or empty */
+    ngx_uint_t                     silent;       /* whatever comes of it */
 } ngx_http_messaging_publish_t;
 
 
@@ -70,9 +71,11 @@ ngx_int_t
 ngx_http_messaging_relay_typing(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation, ngx_uint_t is_typing)
 {
-    ngx_messaging_broker_t     *broker;
-    ngx_messaging_envelope_t    e;
-    ngx_http_messaging_text_t   t;
+    ngx_int_t                      rc;
+    ngx_messaging_broker_t        *broker;
+    ngx_messaging_envelope_t       e;
+    ngx_http_messaging_text_t      t;
+    ngx_http_messaging_publish_t  *pub;
 
     ngx_http_messaging_text_begin(&t, s->worker);
     ngx_http_messaging_text_add(&t,
@@ -101,11 +104,25 @@ ngx_http_messaging_relay_typing(ngx_http_messaging_session_t *s,
     e.json = t.text;
     e.kind = NGX_MESSAGING_KIND_TYPING;
 
+    /* one that is lost on the way is not worth an answer, but it counts */
+
+    pub = ngx_http_messaging_relay_pending(s, conversation, NULL);
+    if (pub == NULL) {
+        return NGX_ERROR;
+    }
+
+    pub->silent = 1;
+
     broker = s->worker->broker;
 
-    /* an indicator that is lost is not worth an answer of its own */
+    rc = broker->ops->publish(broker, conversation, &e,
+                              ngx_http_messaging_relay_published, pub);
 
-    return broker->ops->publish(broker, conversation, &e, NULL, NULL);
+    if (rc != NGX_OK) {
+        ngx_http_messaging_relay_published(pub, NGX_ERROR);
+    }
+
+    return rc;
 }
 
 
@@ -514,6 +531,7 @@ ngx_http_messaging_relay_pending(ngx_http_messaging_session_t *s,
         pub->session = s;
         pub->id = 0;
         pub->created = 0;
+        pub->silent = 0;
 
         p = (u_char *) pub + sizeof(ngx_http_messaging_publish_t);
 
@@ -550,7 +568,10 @@ ngx_http_messaging_relay_published(void *data, ngx_int_t rc)
         ngx_queue_remove(&pub->queue);
         s->npublishes--;
 
-        if (rc == NGX_OK) {
+        if (pub->silent) {
+            /* void */
+
+        } else if (rc == NGX_OK) {
 
             if (pub->client_id.len) {
                 ngx_http_messaging_relay_ack(s, pub);

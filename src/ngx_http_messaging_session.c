@@ -351,52 +351,54 @@ ngx_http_messaging_session_read(ngx_event_t *rev)
 }
 
 
+/*
+ * One buffer a turn: it may hold thousands of frames, and the others wait.
+ */
+
 static ngx_int_t
 ngx_http_messaging_session_receive(ngx_http_messaging_session_t *s)
 {
     ssize_t                       n;
-    ngx_uint_t                    turns;
     ngx_connection_t             *c;
     ngx_http_messaging_worker_t  *worker;
 
     c = s->connection;
     worker = s->worker;
 
-    for (turns = 0; c->read->ready; turns++) {
+    if (!c->read->ready) {
+        return NGX_OK;
+    }
 
-        if (turns == NGX_HTTP_MESSAGING_RECV_TURNS) {
-            /* the others first */
-            ngx_post_event(c->read, &ngx_posted_next_events);
-            return NGX_OK;
-        }
+    n = c->recv(c, worker->buffer, NGX_HTTP_MESSAGING_RECV_BUFFER);
 
-        n = c->recv(c, worker->buffer, NGX_HTTP_MESSAGING_RECV_BUFFER);
+    if (n == NGX_AGAIN) {
+        return NGX_OK;
+    }
 
-        if (n == NGX_AGAIN) {
-            return NGX_OK;
-        }
+    if (n == NGX_ERROR) {
+        c->error = 1;
+        return NGX_ERROR;
+    }
 
-        if (n == NGX_ERROR) {
-            c->error = 1;
-            return NGX_ERROR;
-        }
+    if (n == 0) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                       "messaging client closed connection");
+        return NGX_DONE;
+    }
 
-        if (n == 0) {
-            ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0,
-                           "messaging client closed connection");
-            return NGX_DONE;
-        }
+    s->heard = ngx_current_msec;
+    s->pinged = 0;
 
-        s->heard = ngx_current_msec;
-        s->pinged = 0;
+    ngx_messaging_stat_add(worker->slot, NGX_MESSAGING_STAT_BYTES_IN, n);
 
-        ngx_messaging_stat_add(worker->slot, NGX_MESSAGING_STAT_BYTES_IN, n);
+    if (ngx_http_messaging_input(s, worker->buffer, worker->buffer + n)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-        if (ngx_http_messaging_input(s, worker->buffer, worker->buffer + n)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_next_events);
     }
 
     return NGX_OK;
@@ -623,6 +625,12 @@ ngx_http_messaging_session_subscriptions(ngx_http_messaging_session_t *s)
         return;
     }
 
+    if (!s->greet) {
+        return;
+    }
+
+    s->greet = 0;
+
     for (q = ngx_queue_head(&s->subscriptions);
          q != ngx_queue_sentinel(&s->subscriptions);
          q = ngx_queue_next(q))
@@ -806,6 +814,7 @@ ngx_http_messaging_member_ready(ngx_messaging_subscriber_t *m)
 
     sub->confirmed = 1;
     sub->ready = 1;
+    sub->session->greet = 1;
 
     ngx_http_messaging_session_post(sub->session);
 }

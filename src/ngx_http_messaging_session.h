@@ -23,7 +23,6 @@
 #define NGX_HTTP_MESSAGING_MAX_PUBLISHES    64
 
 #define NGX_HTTP_MESSAGING_RECV_BUFFER      65536
-#define NGX_HTTP_MESSAGING_RECV_TURNS       16
 #define NGX_HTTP_MESSAGING_RECORD           16384
 
 
@@ -110,6 +109,7 @@ struct ngx_http_messaging_session_s {
     unsigned                           payload:1;     /* inside a frame */
     unsigned                           pinged:1;
     unsigned                           closing:1;     /* our Close is queued */
+    unsigned                           greet:1;       /* a channel is ready */
     unsigned                           finish:1;      /* leave when sent */
     unsigned                           finished:1;    /* cleaned up */
     unsigned                           failed:1;      /* leave at once */

@@ -83,9 +83,7 @@ ngx_http_messaging_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    ngx_http_messaging_conf_watch_jwks(cycle, mmcf);
-
-    return NGX_OK;
+    return ngx_http_messaging_conf_watch_jwks(cycle, mmcf);
 }
 
 

@@ -11,6 +11,7 @@
 #define NGX_MESSAGING_HOST_RENEW  40000         /* ms */
 #define NGX_MESSAGING_HOST_RETRY  1000          /* ms */
 #define NGX_MESSAGING_HOST_LEASE  "120"         /* s */
+#define NGX_MESSAGING_HOST_UNTIL  110000        /* ms, of the lease */
 
 
 static void ngx_messaging_host_renew(ngx_event_t *ev);
@@ -73,17 +74,15 @@ ngx_messaging_host_leave(ngx_messaging_host_t *host)
 uint64_t
 ngx_messaging_host_id(ngx_messaging_host_t *host)
 {
-    ngx_uint_t  number;
+    /* after a long stop the number may be somebody else's */
 
-    if (!host->held) {
+    if (!host->held
+        || (ngx_msec_int_t) (host->until - ngx_current_msec) <= 0)
+    {
         return 0;
     }
 
-    /* another worker of the zone may have had to change the number */
-
-    number = (ngx_uint_t) host->shm->host;
-
-    return ngx_messaging_shm_id(host->shm, number ? number - 1 : host->number);
+    return ngx_messaging_shm_id(host->shm, host->own);
 }
 
 
@@ -249,6 +248,8 @@ static void
 ngx_messaging_host_hold(ngx_messaging_host_t *host)
 {
     host->held = 1;
+    host->own = host->number;
+    host->until = ngx_current_msec + NGX_MESSAGING_HOST_UNTIL;
     host->warned = 0;
     host->shm->host = host->number + 1;
 

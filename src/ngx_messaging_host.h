@@ -32,7 +32,9 @@ typedef struct {
 
     /* private */
 
-    ngx_uint_t                    number;       /* tried or held */
+    ngx_uint_t                    number;       /* that is tried */
+    ngx_uint_t                    own;          /* that is held ... */
+    ngx_msec_t                    until;        /* ... so long */
     ngx_uint_t                    tries;
     ngx_event_t                   renew;
     ngx_connection_t              dummy;

@@ -162,7 +162,7 @@ ngx_messaging_jwt_verify(ngx_messaging_jwt_policy_t *policy, ngx_str_t *token,
         claims->algorithm = jwt.alg->alg;
         claims->payload = ngx_messaging_json_object(jwt.payload.data,
                                                jwt.payload.len,
-                                               NGX_MESSAGING_JSON_MAX_VALUES);
+                                               NGX_MESSAGING_JWT_MAX_VALUES);
 
         if (claims->payload == NULL) {
             rc = NGX_MESSAGING_JWT_MALFORMED;
@@ -270,7 +270,7 @@ ngx_messaging_jwt_split(ngx_messaging_jwt_t *jwt)
     /* libjwt parses the payload before it verifies the signature */
 
     if (ngx_messaging_json_scan(jwt->payload.data, jwt->payload.len,
-                                NGX_MESSAGING_JSON_MAX_VALUES)
+                                NGX_MESSAGING_JWT_MAX_VALUES)
         != NGX_OK)
     {
         return NGX_MESSAGING_JWT_MALFORMED;

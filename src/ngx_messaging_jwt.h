@@ -15,6 +15,7 @@
 
 
 #define NGX_MESSAGING_JWT_MAX_LEN   8192
+#define NGX_MESSAGING_JWT_MAX_VALUES  2048    /* of a payload */
 #define NGX_MESSAGING_JWT_MAX_USER  128       /* bytes of a user id */
 #define NGX_MESSAGING_JWT_MAX_NAME  256       /* bytes of a name */
 
@@ -76,8 +77,9 @@ typedef struct {
  *
  * The rules are strict: three non-empty parts of base64url in its canonical
  * form without padding, at most NGX_MESSAGING_JWT_MAX_LEN bytes in all;
- * header and payload are JSON objects without duplicate members, bounded as
- * in ngx_messaging_json.h; "alg" must be one that the chosen key pins; "typ"
+ * header and payload are JSON objects without duplicate members, nested and
+ * bounded as in ngx_messaging_json.h (the payload in values by
+ * NGX_MESSAGING_JWT_MAX_VALUES); "alg" must be one that the key pins; "typ"
  * is absent, "JWT" or "at+jwt" (without regard to case, RFC 7515, section
  * 4.1.9); "crit" and "b64" are refused; "kid", if present, must be a string
  * of at most 256 bytes that a key has (a token without kid is tried with

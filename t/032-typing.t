@@ -317,3 +317,18 @@ bob:   recv_none 100ms
 ann_b: drop
 bob:   recv {"type":"typing_indicator","user_id":1,"is_typing":false}
 bob:   recv_none 100ms
+
+
+
+=== TEST 14: who floods with typing gets no more than a share of the broker
+--- fake_redis
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect_retry /ws/messaging/7/?token=$jwt_ann
+fake:  hang PUBLISH
+ann:   cork
+ann:   send_series 1..65 {"type":"typing"}
+ann:   uncork
+ann:   recv {"type":"error","code":"unavailable","message":"<string>"}
+ann:   recv_none 100ms

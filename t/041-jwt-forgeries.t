@@ -19,7 +19,7 @@ my $around = length '{"user_id":1,"exp":1234567890,"pad":""}';
 $ENV{TEST_NGINX_PAD} = 'x' x (6083 - $around);
 
 $ENV{TEST_NGINX_KID256} = 'k' x 256;
-$ENV{TEST_NGINX_ZEROS508} = join ',', (0) x 508;
+$ENV{TEST_NGINX_ZEROS2044} = join ',', (0) x 2044;
 $ENV{TEST_NGINX_JWK_OTHER} = JSON::PP->new->encode(
     Test::Nginx::WebSocket::JWT::jwk('rsa-other'));
 
@@ -332,8 +332,8 @@ leading_zero: malformed raw="{\"user_id\":01,\"exp\":\"+60\"}" alg=RS256
 single_quotes: malformed raw="{'user_id':1,'exp':9999999999}" alg=RS256
 depth_16: ok raw="{\"user_id\":1,\"exp\":\"+60\",\"x\":[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]}" alg=RS256
 depth_17: malformed raw="{\"user_id\":1,\"exp\":\"+60\",\"x\":[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]}" alg=RS256
-values_512: ok raw="{\"user_id\":1,\"exp\":\"+60\",\"x\":[$TEST_NGINX_ZEROS508]}" alg=RS256
-values_513: malformed raw="{\"user_id\":1,\"exp\":\"+60\",\"x\":[$TEST_NGINX_ZEROS508,0]}" alg=RS256
+values_2048: ok raw="{\"user_id\":1,\"exp\":\"+60\",\"x\":[$TEST_NGINX_ZEROS2044]}" alg=RS256
+values_2049: malformed raw="{\"user_id\":1,\"exp\":\"+60\",\"x\":[$TEST_NGINX_ZEROS2044,0]}" alg=RS256
 
 
 

@@ -228,3 +228,22 @@ a:     http GET /ws/messaging/7/?token=*SECRET1&token=**&token=*SECRET2*
 a:     expect_status 426
 nginx: expect_access_log /token=\*+&token=\*+&token=\*+ HTTP/
 nginx: no_access_log SECRET
+
+
+
+=== TEST 11: a line of error.log names the upstream with its arguments
+--- config
+        location = /up {
+            proxy_pass http://127.0.0.1:$TEST_NGINX_FAKE_PORT;
+        }
+        location = /ws/messaging/ {
+            messaging on;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- websocket
+a:     header Referer: http://x/?token=SECRET2
+a:     http GET /up?token=SECRET1&y=2
+a:     expect_status 502
+nginx: expect_log /connect\(\) failed .*request: "GET \/up\?token=\*+&y=2 HTTP\/1.1", upstream: "http:\/\/[\d.:]+\/up\?token=\*+&y=2", host: "[^"]+", referrer: "http:\/\/x\/\?token=\*+"/
+nginx: no_log /\[(info|notice|warn|error|crit)\].*SECRET/

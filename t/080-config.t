@@ -280,3 +280,38 @@ invalid conversation "a b", it must be 1 to 128 characters of [A-Za-z0-9_.-]
 --- must_die
 --- error_log
 invalid channel "abc", it must be 1 to 512 characters of [A-Za-z0-9_.:%-] with a colon
+
+
+
+=== TEST 20: a message that could never be published
+--- config
+        location /ws/ {
+            messaging on;
+            messaging_max_message 5m;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+--- must_die
+--- error_log
+"messaging_max_message" must not be over 4m
+
+
+
+=== TEST 21: limit_except is a part of its location
+--- config
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+            limit_except POST {
+                allow 127.0.0.1;
+                deny all;
+            }
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+ann:   send {"type":"ping"}
+ann:   recv {"type":"pong"}
