@@ -209,7 +209,8 @@ ann,bob,one: recv_none 100ms
 
         location = /ws/fixed/ {
             messaging on;
-            messaging_channel feed;
+            set $feed feed;
+            messaging_channel $feed;
         }
 --- jwt
 ann: {"user_id":5,"exp":"+60"}
@@ -239,7 +240,8 @@ CORE::join('', map {
 --- config
         location = /ws/fixed/ {
             messaging on;
-            messaging_channel feed;
+            set $feed feed;
+            messaging_channel $feed;
         }
 --- jwt
 ann: {"user_id":5,"exp":"+60"}

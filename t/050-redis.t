@@ -124,7 +124,26 @@ s3cret
 
 
 
-=== TEST 5: unix:path is database 0
+=== TEST 5: a user that may not name his connection
+--- redis_args: --port $TEST_NGINX_REDIS_PORT --user chat on >s3cret ~messaging:@host:* &messaging:* -@all +ping +subscribe +unsubscribe +publish +set +get +expire
+--- messaging_http
+messaging_redis redis://chat:s3cret@127.0.0.1:$TEST_NGINX_REDIS_PORT;
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+nginx: status redis.ready $WORKERS
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+redis: publish messaging:7 {"n":1}
+ann:   recv_raw {"n":1}
+nginx: status redis.lost 0
+--- no_error_log
+[error]
+[warn]
+s3cret
+
+
+
+=== TEST 6: unix:path is database 0
 --- messaging_http
 messaging_redis unix:$TEST_NGINX_REDIS_SOCKET;
 --- jwt
@@ -137,7 +156,7 @@ redis: expect_answer KEYS * => /^\["messaging:\@host:\d+"\]$/
 
 
 
-=== TEST 6: unix:path?db=n
+=== TEST 7: unix:path?db=n
 --- messaging_http
 messaging_redis unix:$TEST_NGINX_REDIS_SOCKET?db=2;
 --- jwt
@@ -154,7 +173,7 @@ redis: expect_reply []
 
 
 
-=== TEST 7: messaging_prefix stands in front of every channel and key
+=== TEST 8: messaging_prefix stands in front of every channel and key
 --- http_config
 messaging_prefix chat/;
 --- jwt
@@ -170,7 +189,7 @@ ann:   recv_raw {"n":1}
 
 
 
-=== TEST 8: each worker has one connection for commands and one that is subscribed
+=== TEST 9: each worker has one connection for commands and one that is subscribed
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket eval
@@ -190,7 +209,7 @@ my $two = 2 * $n;
 
 
 
-=== TEST 9: one worker has one subscription, however many members come and go
+=== TEST 10: one worker has one subscription, however many members come and go
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
@@ -227,7 +246,7 @@ nginx:   status channels 0
 
 
 
-=== TEST 10: what is left and joined again, or joined and left, within one turn costs nothing
+=== TEST 11: what is left and joined again, or joined and left, within one turn costs nothing
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
@@ -254,7 +273,7 @@ ann:   recv_none 50ms
 
 
 
-=== TEST 11: left and joined again faster than Redis answers
+=== TEST 12: left and joined again faster than Redis answers
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
@@ -286,7 +305,7 @@ nginx: status channels 0
 
 
 
-=== TEST 12: a channel that was left and joined again is confirmed by the last answer, not by the first
+=== TEST 13: a channel that was left and joined again is confirmed by the last answer, not by the first
 --- fake_redis
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
@@ -311,7 +330,7 @@ ann:  recv {"conversation_id":7,"n":2}
 
 
 
-=== TEST 13: channels that are left are unsubscribed in one command, as those of a connection are
+=== TEST 14: channels that are left are unsubscribed in one command, as those of a connection are
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
@@ -328,7 +347,7 @@ nginx: status channels 0
 
 
 
-=== TEST 14: commands do not wait for the answers of those before
+=== TEST 15: commands do not wait for the answers of those before
 --- fake_redis
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
@@ -344,7 +363,7 @@ ann:   recv_series 1..40 {"type":"ack","client_id":"%d","...":0}
 
 
 
-=== TEST 15: commands of one turn leave in one write
+=== TEST 16: commands of one turn leave in one write
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
@@ -362,7 +381,7 @@ redis: expect_reply /(?m)^total_reads_processed:[1-9]\r$/
 
 
 
-=== TEST 16: 600 channels are resubscribed in batches, and all their members told
+=== TEST 17: 600 channels are resubscribed in batches, and all their members told
 --- http_config
 messaging_max_subscriptions 1000;
 --- jwt
@@ -383,7 +402,7 @@ ann:   recv_series 1..600 /^\{"conversation_id":%d,"n":%d\}$/
 
 
 
-=== TEST 17: names of 128 characters, 600 of them: no batch is too long
+=== TEST 18: names of 128 characters, 600 of them: no batch is too long
 --- http_config
 messaging_max_subscriptions 1000;
 messaging_prefix a-prefix-that-is-a-hundred-and-twenty-eight-characters-long-------------------------------------------------------------------/;
@@ -407,7 +426,7 @@ EOS
 
 
 
-=== TEST 18: a large message goes out and comes back whole, in many pieces
+=== TEST 19: a large message goes out and comes back whole, in many pieces
 --- http_config
 messaging_max_message 1m;
 messaging_max_content 1000000;

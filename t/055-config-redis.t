@@ -358,7 +358,7 @@ GET /t
 messaging_prefix "chat ";
 --- must_die
 --- error_log
-"messaging_prefix" directive has a character that is not printable ASCII
+"messaging_prefix" directive has a space or a character that is not printable ASCII
 
 
 
@@ -367,7 +367,7 @@ messaging_prefix "chat ";
 messaging_prefix größe:;
 --- must_die
 --- error_log
-"messaging_prefix" directive has a character that is not printable ASCII
+"messaging_prefix" directive has a space or a character that is not printable ASCII
 
 
 
