@@ -210,7 +210,12 @@ ngx_messaging_shm_claim(ngx_messaging_shm_t *shm)
                 continue;
             }
 
-            /* whoever wins this has the slot to itself */
+            /*
+             * Whoever wins this has the slot to itself, and a fresh beat with
+             * it: without one the next to look would take it for dead.
+             */
+
+            ngx_messaging_shm_beat(slot);
 
             if (!ngx_atomic_cmp_set(&slot->pid, pid,
                                     (ngx_atomic_uint_t) ngx_pid))
@@ -226,15 +231,20 @@ ngx_messaging_shm_claim(ngx_messaging_shm_t *shm)
             }
 
         } else {
-            if (own || !ngx_atomic_cmp_set(&slot->pid, 0,
-                                           (ngx_atomic_uint_t) ngx_pid))
+            if (own) {
+                continue;
+            }
+
+            ngx_messaging_shm_beat(slot);
+
+            if (!ngx_atomic_cmp_set(&slot->pid, 0,
+                                    (ngx_atomic_uint_t) ngx_pid))
             {
                 continue;
             }
         }
 
         own = slot;
-        ngx_messaging_shm_beat(own);
     }
 
     return own;
