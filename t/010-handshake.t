@@ -639,7 +639,7 @@ fake: hang SUBSCRIBE
 a,b,c,d: open
 a,b,c,d: bytes "GET /ws/messaging/7/?token=$jwt_ann HTTP/1.1\r\n" \
     "$TEST_NGINX_HEADERS\r\n" 8180 00
-fake: expect_command SUBSCRIBE messaging:7
+fake: expect_command /\ASUBSCRIBE .*messaging:7/
 nginx: status connections 4
 a,b,c,d: recv_none 50ms
 fake: normal
@@ -665,7 +665,7 @@ fake: hang SUBSCRIBE
 ann: open
 ann: bytes "GET /ws/messaging/7/?token=$jwt_ann HTTP/1.1\r\n" \
     "$TEST_NGINX_HEADERS\r\n"
-fake: expect_command SUBSCRIBE messaging:7
+fake: expect_command /\ASUBSCRIBE .*messaging:7/
 ann: bytes 8183 00000000 "{}}"
 ann: bytes 8980 00000000
 ann: recv_none 50ms
@@ -706,7 +706,7 @@ ann,bob: open
 bob: bytes "GET /ws/http/8/?token=$jwt_ann HTTP/1.1\r\n$TEST_NGINX_HEADERS\r\n"
 ann: bytes "GET /ws/messaging/7/?token=$jwt_ann HTTP/1.1\r\n" \
     "$TEST_NGINX_HEADERS\r\n" 818f 00000000 "{\"type\":\"ping\"}"
-fake: expect_command SUBSCRIBE messaging:7
+fake: expect_command /\ASUBSCRIBE .*messaging:7/
 ann: not_before 4.5s within 6s expect_status 101
 ann: expect_close 1013 subscription timed out
 bob: within 1s expect_status 503
@@ -734,7 +734,7 @@ fake: hang SUBSCRIBE
 a,b,c: open
 a,b,c: bytes "GET /ws/messaging/7/?token=$jwt_ann HTTP/1.1\r\n" \
     "$TEST_NGINX_HEADERS\r\n" 8180 00000000
-fake: expect_command SUBSCRIBE messaging:7
+fake: expect_command /\ASUBSCRIBE .*messaging:7/
 nginx: status connections 3
 nginx: status subscriptions 3
 a: drop
