@@ -555,6 +555,15 @@ ngx_messaging_jwt_evp(ngx_messaging_jwt_t *jwt, ngx_messaging_jwk_t *key)
 
         signature.len = rc;
         signature.data = der;
+
+    } else if (EVP_PKEY_get_base_id(key->pkey) == EVP_PKEY_RSA
+               && signature.len != (size_t) EVP_PKEY_get_size(key->pkey))
+    {
+        /*
+         * RFC 8017, section 8.1.2: OpenSSL takes a shorter one for PSS where
+         * what was cut off in front is zero
+         */
+        return NGX_MESSAGING_JWT_SIGNATURE;
     }
 
     ctx = EVP_MD_CTX_new();
