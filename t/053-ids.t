@@ -43,7 +43,7 @@ sub start_second {
     my $module = $ENV{TEST_NGINX_MODULE};
     my $load = $module ? "load_module $module;" : '';
 
-    $second_dir = File::Temp->newdir('test-nginx-second-XXXXXX', TMPDIR => 1);
+    $second_dir = File::Temp->newdir(TMPDIR => 1);
     Test::Nginx::WebSocket::JWT::spew("$second_dir/nginx.conf", <<"EOC");
 $load
 daemon off;

@@ -49,7 +49,7 @@ BEGIN {
     Test::Nginx::WebSocket::Process::become_subreaper();
     $SIG{$_} //= sub { exit 1 } for qw( INT TERM HUP );
 
-    $Dir = File::Temp::tempdir('test-nginx-XXXXXX', TMPDIR => 1);
+    $Dir = File::Temp::tempdir(TMPDIR => 1);
     chmod 0711, $Dir;
     mkdir "$Dir/keys", 0755;
     $Test::Nginx::WebSocket::JWT::Dir = "$Dir/keys";
