@@ -36,6 +36,27 @@ static ngx_conf_enum_t  ngx_http_messaging_reject[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_messaging_takeover[] = {
+    { ngx_string("off"), NGX_HTTP_MESSAGING_TAKEOVER_OFF },
+    { ngx_string("client"), NGX_HTTP_MESSAGING_TAKEOVER_CLIENT },
+    { ngx_string("server"), NGX_HTTP_MESSAGING_TAKEOVER_SERVER },
+    { ngx_string("on"), NGX_HTTP_MESSAGING_TAKEOVER_ON },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_messaging_level_bounds = {
+    ngx_conf_check_num_bounds, 1, 9
+};
+
+
+/* zlib cannot make a raw stream with a window of 8 bits */
+
+static ngx_conf_num_bounds_t  ngx_http_messaging_bits_bounds = {
+    ngx_conf_check_num_bounds, 9, 15
+};
+
+
 static ngx_command_t  ngx_http_messaging_commands[] = {
 
     { ngx_string("messaging"),
@@ -99,6 +120,27 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_messaging_main_conf_t, drain),
+      NULL },
+
+    { ngx_string("messaging_max_queued"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, max_queued),
+      NULL },
+
+    { ngx_string("messaging_deflate_comp_level"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, deflate_level),
+      &ngx_http_messaging_level_bounds },
+
+    { ngx_string("messaging_deflate_min_length"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, deflate_min_length),
       NULL },
 
     { ngx_string("messaging_jwt_key"),
@@ -220,6 +262,83 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       offsetof(ngx_http_messaging_loc_conf_t, send_buffer),
       NULL },
 
+    { ngx_string("messaging_close_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, close_timeout),
+      NULL },
+
+    { ngx_string("messaging_refuse_delay"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, refuse_delay),
+      NULL },
+
+    { ngx_string("messaging_user_connections"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, user_connections),
+      NULL },
+
+    { ngx_string("messaging_address_connections"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, address_connections),
+      NULL },
+
+    { ngx_string("messaging_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_messaging_conf_rate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, rate),
+      NULL },
+
+    { ngx_string("messaging_typing_rate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_messaging_conf_rate,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, typing_rate),
+      NULL },
+
+    { ngx_string("messaging_max_fragments"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, max_fragments),
+      NULL },
+
+    { ngx_string("messaging_max_pongs"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, max_pongs),
+      NULL },
+
+    { ngx_string("messaging_deflate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, deflate),
+      NULL },
+
+    { ngx_string("messaging_deflate_window_bits"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, deflate_bits),
+      &ngx_http_messaging_bits_bounds },
+
+    { ngx_string("messaging_deflate_context_takeover"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, deflate_takeover),
+      &ngx_http_messaging_takeover },
+
       ngx_null_command
 };
 
@@ -328,6 +447,7 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
      *     conf->zone = 0;
      *     conf->enabled = 0;
      *     conf->generation = 0;
+     *     conf->quotas = 0;
      *     conf->max_message = 0;
      *     conf->worker = NULL;
      *     conf->log_handler = NULL;
@@ -335,6 +455,9 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
 
     conf->max_connections = NGX_CONF_UNSET_UINT;
     conf->drain = NGX_CONF_UNSET_MSEC;
+    conf->max_queued = NGX_CONF_UNSET_SIZE;
+    conf->deflate_level = NGX_CONF_UNSET;
+    conf->deflate_min_length = NGX_CONF_UNSET_SIZE;
 
     if (ngx_array_init(&conf->jwks, cf->pool, 4,
                        sizeof(ngx_http_messaging_jwks_t *))
@@ -365,6 +488,9 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_uint_value(mmcf->max_connections, 0);
     ngx_conf_init_msec_value(mmcf->drain, 10000);
+    ngx_conf_init_size_value(mmcf->max_queued, 128 * 1024 * 1024);
+    ngx_conf_init_value(mmcf->deflate_level, 1);
+    ngx_conf_init_size_value(mmcf->deflate_min_length, 256);
 
     if (mmcf->prefix.data == NULL) {
         ngx_str_set(&mmcf->prefix, "messaging:");
@@ -415,6 +541,8 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
      *     conf->user_claim = { 0, NULL };
      *     conf->name_claim = { 0, NULL };
      *     conf->access_claim = { 0, NULL };
+     *     conf->rate.burst = 0;
+     *     conf->typing_rate.burst = 0;
      *     conf->endpoint = 0;
      */
 
@@ -433,6 +561,17 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
     conf->max_subscriptions = NGX_CONF_UNSET_UINT;
     conf->typing_timeout = NGX_CONF_UNSET_MSEC;
     conf->send_buffer = NGX_CONF_UNSET_SIZE;
+    conf->close_timeout = NGX_CONF_UNSET_MSEC;
+    conf->refuse_delay = NGX_CONF_UNSET;
+    conf->user_connections = NGX_CONF_UNSET_UINT;
+    conf->address_connections = NGX_CONF_UNSET_UINT;
+    conf->rate.rate = NGX_CONF_UNSET_UINT;
+    conf->typing_rate.rate = NGX_CONF_UNSET_UINT;
+    conf->max_fragments = NGX_CONF_UNSET_UINT;
+    conf->max_pongs = NGX_CONF_UNSET_UINT;
+    conf->deflate = NGX_CONF_UNSET;
+    conf->deflate_bits = NGX_CONF_UNSET;
+    conf->deflate_takeover = NGX_CONF_UNSET_UINT;
 
     return conf;
 }
@@ -518,6 +657,21 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->typing_timeout, prev->typing_timeout,
                               6000);
     ngx_conf_merge_size_value(conf->send_buffer, prev->send_buffer, 262144);
+    ngx_conf_merge_msec_value(conf->close_timeout, prev->close_timeout, 5000);
+    ngx_conf_merge_value(conf->refuse_delay, prev->refuse_delay, 1);
+    ngx_conf_merge_uint_value(conf->user_connections, prev->user_connections,
+                              0);
+    ngx_conf_merge_uint_value(conf->address_connections,
+                              prev->address_connections, 0);
+    ngx_http_messaging_conf_merge_rate(&conf->rate, &prev->rate, 20, 40);
+    ngx_http_messaging_conf_merge_rate(&conf->typing_rate, &prev->typing_rate,
+                                       2, 8);
+    ngx_conf_merge_uint_value(conf->max_fragments, prev->max_fragments, 256);
+    ngx_conf_merge_uint_value(conf->max_pongs, prev->max_pongs, 16);
+    ngx_conf_merge_value(conf->deflate, prev->deflate, 1);
+    ngx_conf_merge_value(conf->deflate_bits, prev->deflate_bits, 15);
+    ngx_conf_merge_uint_value(conf->deflate_takeover, prev->deflate_takeover,
+                              NGX_HTTP_MESSAGING_TAKEOVER_OFF);
 
     return conf->enable ? ngx_http_messaging_check_loc_conf(cf, conf)
                         : NGX_CONF_OK;
@@ -561,12 +715,16 @@ ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
     }
 
     if (conf->max_message == 0 || conf->send_buffer == 0
-        || conf->typing_timeout == 0)
+        || conf->typing_timeout == 0 || conf->close_timeout == 0
+        || conf->max_fragments == 0 || conf->max_pongs == 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"messaging_max_message\", "
-                           "\"messaging_send_buffer\" and "
-                           "\"messaging_typing_timeout\" must not be 0");
+                           "\"messaging_send_buffer\", "
+                           "\"messaging_typing_timeout\", "
+                           "\"messaging_close_timeout\", "
+                           "\"messaging_max_fragments\" and "
+                           "\"messaging_max_pongs\" must not be 0");
         return NGX_CONF_ERROR;
     }
 
@@ -605,6 +763,10 @@ ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
                      : NGX_HTTP_MESSAGING_ENDPOINT_MANY;
 
     mmcf->max_message = ngx_max(mmcf->max_message, conf->max_message);
+
+    if (conf->user_connections || conf->address_connections) {
+        mmcf->quotas = 1;
+    }
 
     return NGX_CONF_OK;
 }

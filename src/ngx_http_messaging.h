@@ -50,6 +50,15 @@ typedef struct ngx_http_messaging_worker_s   ngx_http_messaging_worker_t;
 #define NGX_HTTP_MESSAGING_ENDPOINT_MANY     2   /* neither */
 
 
+/* which side may compress with what it has sent before, RFC 7692, section
+   7.1.1: a set of bits */
+
+#define NGX_HTTP_MESSAGING_TAKEOVER_OFF      0
+#define NGX_HTTP_MESSAGING_TAKEOVER_CLIENT   1
+#define NGX_HTTP_MESSAGING_TAKEOVER_SERVER   2
+#define NGX_HTTP_MESSAGING_TAKEOVER_ON       3
+
+
 typedef struct {
     ngx_uint_t                   from;      /* NGX_HTTP_MESSAGING_FROM_* */
     ngx_str_t                    name;      /* of the argument or cookie */
@@ -70,6 +79,14 @@ typedef struct {
 } ngx_http_messaging_jwks_t;
 
 
+/* a token bucket's: "20r/s burst=40" */
+
+typedef struct {
+    ngx_uint_t                   rate;      /* 0.001 per second, 0: off */
+    ngx_uint_t                   burst;
+} ngx_http_messaging_rate_t;
+
+
 typedef struct {
     ngx_messaging_redis_conf_t  *redis;
     ngx_str_t                    prefix;
@@ -77,9 +94,13 @@ typedef struct {
     ngx_uint_t                   zone;         /* is declared */
     ngx_uint_t                   max_connections;
     ngx_msec_t                   drain;
+    size_t                       max_queued;
+    ngx_int_t                    deflate_level;
+    size_t                       deflate_min_length;
 
     ngx_uint_t                   enabled;      /* a location upgrades */
     ngx_uint_t                   generation;   /* of this configuration */
+    ngx_uint_t                   quotas;       /* a location has one */
     size_t                       max_message;  /* the largest of all */
     ngx_array_t                  arguments;    /* ngx_str_t, with tokens */
     ngx_array_t                  jwks;         /* ngx_http_messaging_jwks_t * */
@@ -115,6 +136,19 @@ typedef struct {
     ngx_uint_t                   max_subscriptions;
     ngx_msec_t                   typing_timeout;
     size_t                       send_buffer;
+    ngx_msec_t                   close_timeout;
+
+    ngx_flag_t                   refuse_delay;
+    ngx_uint_t                   user_connections;
+    ngx_uint_t                   address_connections;
+    ngx_http_messaging_rate_t    rate;
+    ngx_http_messaging_rate_t    typing_rate;
+    ngx_uint_t                   max_fragments;
+    ngx_uint_t                   max_pongs;
+
+    ngx_flag_t                   deflate;
+    ngx_int_t                    deflate_bits;
+    ngx_uint_t                   deflate_takeover;
 
     ngx_uint_t                   endpoint;     /* ..._ENDPOINT_* */
 } ngx_http_messaging_loc_conf_t;

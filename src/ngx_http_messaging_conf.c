@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_MESSAGING_MAX_PREFIX  128
+#define NGX_HTTP_MESSAGING_MAX_RATE    1000000
 
 
 char *
@@ -411,4 +412,91 @@ ngx_http_messaging_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* "off", or "20r/s" or "30r/m" and how much may come at once */
+
+char *
+ngx_http_messaging_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    u_char                     *last;
+    ngx_int_t                   rate, burst, scale;
+    ngx_str_t                  *value, text;
+    ngx_http_messaging_rate_t  *r;
+
+    r = (ngx_http_messaging_rate_t *) (p + cmd->offset);
+
+    if (r->rate != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0 && cf->args->nelts == 2) {
+        r->rate = 0;
+        return NGX_CONF_OK;
+    }
+
+    text = value[1];
+    last = text.data + text.len;
+    scale = 0;
+
+    if (text.len > 3 && ngx_strncmp(last - 3, "r/s", 3) == 0) {
+        scale = 1;
+
+    } else if (text.len > 3 && ngx_strncmp(last - 3, "r/m", 3) == 0) {
+        scale = 60;
+    }
+
+    rate = scale ? ngx_atoi(text.data, text.len - 3) : NGX_ERROR;
+
+    if (rate <= 0 || rate > NGX_HTTP_MESSAGING_MAX_RATE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid rate \"%V\", write it as 20r/s or 30r/m",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    r->rate = rate * 1000 / scale;
+    r->burst = ngx_max(2 * rate / scale, 1);
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    text = value[2];
+    burst = (text.len > 6 && ngx_strncmp(text.data, "burst=", 6) == 0)
+            ? ngx_atoi(text.data + 6, text.len - 6) : NGX_ERROR;
+
+    if (burst <= 0 || burst > NGX_HTTP_MESSAGING_MAX_RATE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    r->burst = burst;
+
+    return NGX_CONF_OK;
+}
+
+
+/* the defaults are per second */
+
+void
+ngx_http_messaging_conf_merge_rate(ngx_http_messaging_rate_t *conf,
+    ngx_http_messaging_rate_t *prev, ngx_uint_t rate, ngx_uint_t burst)
+{
+    if (conf->rate != NGX_CONF_UNSET_UINT) {
+        return;
+    }
+
+    if (prev->rate == NGX_CONF_UNSET_UINT) {
+        prev->rate = rate * 1000;
+        prev->burst = burst;
+    }
+
+    *conf = *prev;
 }

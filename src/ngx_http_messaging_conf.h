@@ -35,6 +35,10 @@ char *ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_messaging_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_messaging_conf_merge_rate(ngx_http_messaging_rate_t *conf,
+    ngx_http_messaging_rate_t *prev, ngx_uint_t rate, ngx_uint_t burst);
 
 
 /*

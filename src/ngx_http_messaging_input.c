@@ -352,7 +352,7 @@ ngx_http_messaging_input_close(ngx_http_messaging_session_t *s, u_char *p,
 
         s->closing = 1;
         s->close_code = code;
-        s->close_due = ngx_current_msec + NGX_HTTP_MESSAGING_CLOSE_TIMEOUT;
+        s->close_due = ngx_current_msec + s->conf->close_timeout;
 
         ngx_http_messaging_session_schedule(s);
     }

@@ -509,7 +509,7 @@ ngx_http_messaging_session_close(ngx_http_messaging_session_t *s,
 
     s->closing = 1;
     s->close_code = code;
-    s->close_due = ngx_current_msec + NGX_HTTP_MESSAGING_CLOSE_TIMEOUT;
+    s->close_due = ngx_current_msec + s->conf->close_timeout;
 
     ngx_http_messaging_session_post(s);
     ngx_http_messaging_session_schedule(s);

@@ -12,11 +12,9 @@
 #include "ngx_messaging_frame.h"
 
 
-/* how long a subscription may take to be confirmed, and a peer to answer a
-   Close frame */
+/* how long a subscription may take to be confirmed: part of the contract */
 
 #define NGX_HTTP_MESSAGING_CONFIRM_TIMEOUT  5000
-#define NGX_HTTP_MESSAGING_CLOSE_TIMEOUT    5000
 
 /* frames of one session that wait for the broker's answer */
 

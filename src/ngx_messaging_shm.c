@@ -27,6 +27,8 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "", "subscriptions", 1, "channels of all connections, open now" },
     { "", "channels", 1, "channels with members, summed over the workers" },
 
+    { "", "queued_bytes", 1, "bytes of messages waiting to be sent or read" },
+
     { "", "accepted", 0, "connections admitted: answered with 101 and open" },
 
     { "messages", "in", 0, "messages received from clients" },
@@ -60,6 +62,36 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "refusals", "token_internal", 0, "token could not be verified" },
     { "refusals", "access", 0, "no access to the conversation" },
     { "refusals", "broker", 0, "broker down or subscription timed out" },
+    { "refusals", "user_connections", 0, "over messaging_user_connections" },
+    { "refusals", "address_connections", 0, "over the limit of an address" },
+
+    { "auth", "renewed", 0, "tokens renewed by an auth frame" },
+    { "auth", "failed", 0, "auth frames with a token that was refused" },
+
+    { "limits", "rate", 0, "frames refused by messaging_rate" },
+    { "limits", "typing_rate", 0, "typing left out by messaging_typing_rate" },
+    { "limits", "rate_closed", 0, "connections closed by messaging_rate" },
+    { "limits", "fragments", 0, "messages of too many fragments" },
+    { "limits", "send_buffer", 0, "slow consumers closed" },
+    { "limits", "queued", 0, "connections closed by messaging_max_queued" },
+    { "limits", "close_timeout", 0, "Close frames that were not answered" },
+    { "limits", "refuse_delay", 0, "refusals that had to wait" },
+
+    { "sheds", "typing_coalesced", 0, "typing replaced by a later one" },
+    { "sheds", "typing", 0, "typing not sent to a slow client" },
+    { "sheds", "presence", 0, "presence not sent to a slow client" },
+    { "sheds", "receipt", 0, "receipts not sent to a slow client" },
+    { "sheds", "pong", 0, "pongs replaced by a later one" },
+
+    { "deflate", "messages", 0, "messages compressed" },
+    { "deflate", "bytes_in", 0, "bytes of them before" },
+    { "deflate", "bytes_out", 0, "bytes of them after" },
+
+    { "inflate", "messages", 0, "messages decompressed" },
+    { "inflate", "bytes_in", 0, "bytes of them before" },
+    { "inflate", "bytes_out", 0, "bytes of them after" },
+    { "inflate", "too_big", 0, "messages over messaging_max_message" },
+    { "inflate", "failed", 0, "messages that were not a deflate stream" },
 
     { "closes", "1000", 0, "normal closure" },
     { "closes", "1001", 0, "going away" },

@@ -64,7 +64,7 @@ invalid origin "https://example.com/"
         }
 --- must_die
 --- error_log
-"messaging_max_message", "messaging_send_buffer" and "messaging_typing_timeout" must not be 0
+"messaging_max_message", "messaging_send_buffer", "messaging_typing_timeout", "messaging_close_timeout", "messaging_max_fragments" and "messaging_max_pongs" must not be 0
 
 
 
@@ -315,3 +315,73 @@ ann: {"user_id":1,"exp":"+60"}
 ann:   connect /ws/messaging/7/?token=$jwt_ann
 ann:   send {"type":"ping"}
 ann:   recv {"type":"pong"}
+
+
+
+=== TEST 22: messaging_rate needs a unit
+--- http_config
+    messaging_rate 20;
+--- config
+--- must_die
+--- error_log
+invalid rate "20", write it as 20r/s or 30r/m
+
+
+
+=== TEST 23: messaging_rate is positive
+--- http_config
+    messaging_rate 0r/s;
+--- config
+--- must_die
+--- error_log
+invalid rate "0r/s", write it as 20r/s or 30r/m
+
+
+
+=== TEST 24: the burst of messaging_typing_rate is a number
+--- http_config
+    messaging_typing_rate 2r/s burst=x;
+--- config
+--- must_die
+--- error_log
+invalid parameter "burst=x"
+
+
+
+=== TEST 25: no burst beside off
+--- http_config
+    messaging_rate off burst=5;
+--- config
+--- must_die
+--- error_log
+invalid rate "off", write it as 20r/s or 30r/m
+
+
+
+=== TEST 26: messaging_rate twice
+--- http_config
+    messaging_rate 20r/s; messaging_rate 30r/s;
+--- config
+--- must_die
+--- error_log
+"messaging_rate" directive is duplicate
+
+
+
+=== TEST 27: zlib has no raw stream of 8 bits
+--- http_config
+    messaging_deflate_window_bits 8;
+--- config
+--- must_die
+--- error_log
+value must be between 9 and 15
+
+
+
+=== TEST 28: compression levels end at 9
+--- http_config
+    messaging_deflate_comp_level 10;
+--- config
+--- must_die
+--- error_log
+value must be between 1 and 9

@@ -228,6 +228,14 @@ sub set_config {
         $broker = 'messaging_redis unix:$TEST_NGINX_'
                   . ($fake ? 'FAKE' : 'REDIS') . "_SOCKET;\n";
     }
+    # tests send as fast as they can, and are refused again and again
+    for my $off (qw( messaging_rate messaging_typing_rate
+                     messaging_refuse_delay ))
+    {
+        $http = "$off off;\n$http"
+            if $with_module && $http !~ /^\s*$off\b/m;
+    }
+
     $block->set_value('http_config',
         sprintf($HttpAlways, $with_module ? $LogVariables : '')
         . ($broker // '') . "\n" . $http);
