@@ -8,6 +8,7 @@
 #include "ngx_http_messaging_access.h"
 #include "ngx_http_messaging_auth.h"
 #include "ngx_http_messaging_handshake.h"
+#include "ngx_http_messaging_refuse.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_messaging_envelope.h"
 
@@ -22,9 +23,7 @@
  */
 
 
-#define NGX_HTTP_MESSAGING_UPGRADE_REQUIRED  426
-#define NGX_HTTP_MESSAGING_RETRY_SECONDS     "5"
-#define NGX_HTTP_MESSAGING_SUBPROTOCOL       "messaging.v1"
+#define NGX_HTTP_MESSAGING_SUBPROTOCOL  "messaging.v1"
 
 
 /* what the headers say; kept on the stack, the values are the request's */
@@ -61,16 +60,6 @@ static ngx_int_t ngx_http_messaging_handshake_enter(
 static ngx_int_t ngx_http_messaging_handshake_subscribe(
     ngx_http_messaging_session_t *s);
 static void ngx_http_messaging_handshake_waiting(ngx_http_request_t *r);
-
-static ngx_int_t ngx_http_messaging_handshake_reject(
-    ngx_http_messaging_session_t *s, ngx_uint_t stat, ngx_uint_t code,
-    const char *reason);
-static ngx_int_t ngx_http_messaging_handshake_refuse(ngx_http_request_t *r,
-    ngx_http_messaging_worker_t *worker, ngx_uint_t stat, ngx_int_t status);
-static ngx_int_t ngx_http_messaging_handshake_upgrade_required(
-    ngx_http_request_t *r, ngx_uint_t stat);
-static ngx_int_t ngx_http_messaging_handshake_header(ngx_http_request_t *r,
-    const char *name, u_char *value, size_t len);
 
 
 ngx_int_t
@@ -110,7 +99,7 @@ ngx_http_messaging_handshake_handler(ngx_http_request_t *r)
                                      source != NGX_HTTP_MESSAGING_FROM_COOKIE)
            != NGX_OK)
     {
-        return ngx_http_messaging_handshake_refuse(r, worker,
+        return ngx_http_messaging_refuse_request(r, worker,
                                            NGX_MESSAGING_STAT_REFUSED_ORIGIN,
                                            NGX_HTTP_FORBIDDEN);
     }
@@ -131,7 +120,7 @@ ngx_http_messaging_handshake_handler(ngx_http_request_t *r)
         if (!ngx_messaging_conversation_valid(&s->conversation)) {
             ngx_str_null(&s->conversation);
 
-            return ngx_http_messaging_handshake_refuse(r, worker,
+            return ngx_http_messaging_refuse_request(r, worker,
                                      NGX_MESSAGING_STAT_REFUSED_CONVERSATION,
                                      NGX_HTTP_NOT_FOUND);
         }
@@ -144,7 +133,7 @@ ngx_http_messaging_handshake_handler(ngx_http_request_t *r)
                                  NGX_MESSAGING_STAT_CONNECTIONS)
            > mmcf->max_connections)
     {
-        return ngx_http_messaging_handshake_refuse(r, worker,
+        return ngx_http_messaging_refuse_request(r, worker,
                                       NGX_MESSAGING_STAT_REFUSED_CONNECTIONS,
                                       NGX_HTTP_SERVICE_UNAVAILABLE);
     }
@@ -317,7 +306,7 @@ ngx_http_messaging_handshake_check(ngx_http_request_t *r,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        return ngx_http_messaging_handshake_refuse(r, worker,
+        return ngx_http_messaging_refuse_request(r, worker,
                                             NGX_MESSAGING_STAT_REFUSED_METHOD,
                                             NGX_HTTP_NOT_ALLOWED);
     }
@@ -331,7 +320,7 @@ ngx_http_messaging_handshake_check(ngx_http_request_t *r,
         || r->headers_in.content_length_n > 0
         || r->headers_in.chunked)
     {
-        return ngx_http_messaging_handshake_refuse(r, worker,
+        return ngx_http_messaging_refuse_request(r, worker,
                                            NGX_MESSAGING_STAT_REFUSED_REQUEST,
                                            NGX_HTTP_BAD_REQUEST);
     }
@@ -339,19 +328,19 @@ ngx_http_messaging_handshake_check(ngx_http_request_t *r,
     if (!h->upgrade || !h->connection
         || r->http_version < NGX_HTTP_VERSION_11)
     {
-        return ngx_http_messaging_handshake_refuse(r, worker,
+        return ngx_http_messaging_refuse_request(r, worker,
                                        NGX_MESSAGING_STAT_REFUSED_UPGRADE,
                                        NGX_HTTP_MESSAGING_UPGRADE_REQUIRED);
     }
 
     if (h->nversions != 1 || !h->version) {
-        return ngx_http_messaging_handshake_refuse(r, worker,
+        return ngx_http_messaging_refuse_request(r, worker,
                                        NGX_MESSAGING_STAT_REFUSED_VERSION,
                                        NGX_HTTP_MESSAGING_UPGRADE_REQUIRED);
     }
 
     if (h->nkeys != 1 || !ngx_http_messaging_handshake_key(&h->key)) {
-        return ngx_http_messaging_handshake_refuse(r, worker,
+        return ngx_http_messaging_refuse_request(r, worker,
                                                NGX_MESSAGING_STAT_REFUSED_KEY,
                                                NGX_HTTP_BAD_REQUEST);
     }
@@ -411,7 +400,7 @@ ngx_http_messaging_handshake_enter(ngx_http_messaging_session_t *s,
                 : NGX_MESSAGING_JWT_MISSING;
 
     if (rc != NGX_OK) {
-        return ngx_http_messaging_handshake_reject(s,
+        return ngx_http_messaging_refuse_session(s,
                               NGX_MESSAGING_STAT_REFUSED_TOKEN_MISSING + rc
                               - NGX_MESSAGING_JWT_MISSING,
                               NGX_MESSAGING_CLOSE_TOKEN,
@@ -435,7 +424,7 @@ ngx_http_messaging_handshake_enter(ngx_http_messaging_session_t *s,
 
             ngx_str_null(&s->conversation);
 
-            return ngx_http_messaging_handshake_refuse(r, s->worker,
+            return ngx_http_messaging_refuse_request(r, s->worker,
                                      NGX_MESSAGING_STAT_REFUSED_CONVERSATION,
                                      NGX_HTTP_NOT_FOUND);
         }
@@ -445,14 +434,14 @@ ngx_http_messaging_handshake_enter(ngx_http_messaging_session_t *s,
         && ngx_http_messaging_access_check(mlcf, s->access, &s->conversation)
            != NGX_OK)
     {
-        return ngx_http_messaging_handshake_reject(s,
+        return ngx_http_messaging_refuse_session(s,
                                             NGX_MESSAGING_STAT_REFUSED_ACCESS,
                                             NGX_MESSAGING_CLOSE_ACCESS,
                                             "no access");
     }
 
     if (!s->worker->broker->ops->ready(s->worker->broker)) {
-        return ngx_http_messaging_handshake_reject(s,
+        return ngx_http_messaging_refuse_session(s,
                                             NGX_MESSAGING_STAT_REFUSED_BROKER,
                                             NGX_MESSAGING_CLOSE_TRY_LATER,
                                             "broker unavailable");
@@ -532,10 +521,10 @@ ngx_http_messaging_handshake_waiting(ngx_http_request_t *r)
 
     ngx_http_messaging_session_unsubscribe(s, NULL);
 
-    rc = ngx_http_messaging_handshake_reject(s,
-                                             NGX_MESSAGING_STAT_REFUSED_BROKER,
-                                             NGX_MESSAGING_CLOSE_TRY_LATER,
-                                             "subscription timed out");
+    rc = ngx_http_messaging_refuse_session(s,
+                                           NGX_MESSAGING_STAT_REFUSED_BROKER,
+                                           NGX_MESSAGING_CLOSE_TRY_LATER,
+                                           "subscription timed out");
 
     /* NGX_DONE gives back what the reject has added to r->main->count */
 
@@ -623,168 +612,7 @@ ngx_http_messaging_handshake_switch(ngx_http_request_t *r)
 }
 
 
-/* not let in: a Close frame after the 101, or a status for "reject http" */
-
-static ngx_int_t
-ngx_http_messaging_handshake_reject(ngx_http_messaging_session_t *s,
-    ngx_uint_t stat, ngx_uint_t code, const char *reason)
-{
-    ngx_int_t            status;
-    ngx_http_request_t  *r;
-
-    r = s->request;
-
-    ngx_http_messaging_session_uncount(s);
-
-    if (s->conf->reject == NGX_HTTP_MESSAGING_REJECT_HTTP) {
-
-        switch (code) {
-
-        case NGX_MESSAGING_CLOSE_TOKEN:
-            status = NGX_HTTP_UNAUTHORIZED;
-            break;
-
-        case NGX_MESSAGING_CLOSE_ACCESS:
-            status = NGX_HTTP_FORBIDDEN;
-            break;
-
-        default:
-            status = NGX_HTTP_SERVICE_UNAVAILABLE;
-            break;
-        }
-
-        return ngx_http_messaging_handshake_refuse(r, s->worker, stat, status);
-    }
-
-    ngx_messaging_stat_add(s->worker->slot, stat, 1);
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "messaging handshake refused: %s",
-                  ngx_messaging_shm_stats[stat].name);
-
-    if (s->access) {
-        json_decref(s->access);
-        s->access = NULL;
-    }
-
-    /* first, or frames that came with the request would be obeyed */
-
-    ngx_http_messaging_session_close(s, code, reason);
-
-    if (ngx_http_messaging_session_open(s) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    r->main->count++;
-
-    return NGX_DONE;
-}
-
-
-static ngx_int_t
-ngx_http_messaging_handshake_refuse(ngx_http_request_t *r,
-    ngx_http_messaging_worker_t *worker, ngx_uint_t stat, ngx_int_t status)
-{
-    ngx_int_t  rc;
-
-    ngx_messaging_stat_add(worker->slot, stat, 1);
-
-    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "messaging handshake refused: %s",
-                  ngx_messaging_shm_stats[stat].name);
-
-    rc = NGX_OK;
-
-    switch (status) {
-
-    case NGX_HTTP_MESSAGING_UPGRADE_REQUIRED:
-        return ngx_http_messaging_handshake_upgrade_required(r, stat);
-
-    case NGX_HTTP_UNAUTHORIZED:
-        rc = ngx_http_messaging_handshake_header(r, "WWW-Authenticate",
-                                                 (u_char *) "Bearer", 6);
-        break;
-
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-        rc = ngx_http_messaging_handshake_header(r, "Retry-After",
-                             (u_char *) NGX_HTTP_MESSAGING_RETRY_SECONDS,
-                             sizeof(NGX_HTTP_MESSAGING_RETRY_SECONDS) - 1);
-        break;
-
-    default:
-        break;
-    }
-
-    return rc == NGX_OK ? status : NGX_HTTP_INTERNAL_SERVER_ERROR;
-}
-
-
-/* nginx has neither a text nor a page for 426 */
-
-static ngx_int_t
-ngx_http_messaging_handshake_upgrade_required(ngx_http_request_t *r,
-    ngx_uint_t stat)
-{
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
-
-    static u_char  text[] = "This is a WebSocket endpoint, version 13.\n";
-
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    r->headers_out.status = NGX_HTTP_MESSAGING_UPGRADE_REQUIRED;
-    ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
-    ngx_str_set(&r->headers_out.content_type, "text/plain");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_length_n = sizeof(text) - 1;
-
-    if (ngx_http_messaging_handshake_header(r, "Upgrade",
-                                            (u_char *) "websocket", 9)
-        != NGX_OK
-        || ngx_http_messaging_handshake_header(r, "Connection",
-                                               (u_char *) "Upgrade", 7)
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (stat == NGX_MESSAGING_STAT_REFUSED_VERSION
-        && ngx_http_messaging_handshake_header(r, "Sec-WebSocket-Version",
-                                               (u_char *) "13", 2)
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->memory = 1;
-    b->last_buf = 1;
-    b->pos = text;
-    b->last = text + sizeof(text) - 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_messaging_handshake_header(ngx_http_request_t *r, const char *name,
     u_char *value, size_t len)
 {

@@ -22,11 +22,16 @@
  *
  * ngx_http_messaging_handshake_switch() sends the 101: NGX_OK, NGX_AGAIN (not
  * all of it has left), NGX_ERROR or an HTTP status.
+ *
+ * ngx_http_messaging_handshake_header() adds a header to the answer; "value"
+ * is copied, "name" is not.  NGX_OK or NGX_ERROR.
  */
 
 ngx_int_t ngx_http_messaging_handshake_handler(ngx_http_request_t *r);
 void ngx_http_messaging_handshake_confirmed(ngx_http_messaging_session_t *s);
 ngx_int_t ngx_http_messaging_handshake_switch(ngx_http_request_t *r);
+ngx_int_t ngx_http_messaging_handshake_header(ngx_http_request_t *r,
+    const char *name, u_char *value, size_t len);
 
 
 #endif /* _NGX_HTTP_MESSAGING_HANDSHAKE_H_INCLUDED_ */

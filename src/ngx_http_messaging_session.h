@@ -170,6 +170,8 @@ struct ngx_http_messaging_worker_s {
  *
  * ngx_http_messaging_session_subscribe() joins a channel; NGX_OK: confirmed,
  * NGX_AGAIN: the session is posted when it is, NGX_ERROR: no memory.
+ * ngx_http_messaging_session_subscriptions() does for its channels what is to
+ * be done now: a closing session leaves them, an open one greets new ones.
  */
 
 ngx_http_messaging_session_t *ngx_http_messaging_session_create(
@@ -198,6 +200,7 @@ void ngx_http_messaging_session_unsubscribe(ngx_http_messaging_session_t *s,
     ngx_http_messaging_subscription_t *sub);
 ngx_http_messaging_subscription_t *ngx_http_messaging_session_find(
     ngx_http_messaging_session_t *s, ngx_str_t *name);
+void ngx_http_messaging_session_subscriptions(ngx_http_messaging_session_t *s);
 
 
 /* the two halves of a session's file: what comes in and what goes out */
