@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_messaging_utf8.h"
@@ -73,6 +74,11 @@ ngx_http_messaging_input(ngx_http_messaging_session_t *s, u_char *p,
                 ngx_http_messaging_input_fail(s,
                                             NGX_MESSAGING_CLOSE_UNSUPPORTED);
                 return NGX_OK;
+            }
+
+            if (s->frame.fragments > s->conf->max_fragments && !s->closing) {
+                ngx_http_messaging_limit_fragments(s);
+                ngx_http_messaging_input_free(s);
             }
         }
 
@@ -200,7 +206,7 @@ ngx_http_messaging_input_control(ngx_http_messaging_session_t *s, u_char *p,
 
     case NGX_MESSAGING_FRAME_PING:
 
-        if (s->closing) {
+        if (s->closing || ngx_http_messaging_limit_frame(s) != NGX_OK) {
             break;
         }
 
@@ -222,6 +228,11 @@ ngx_http_messaging_input_control(ngx_http_messaging_session_t *s, u_char *p,
         break;
 
     default: /* NGX_MESSAGING_FRAME_PONG */
+
+        if (!s->closing) {
+            (void) ngx_http_messaging_limit_frame(s);
+        }
+
         break;
     }
 
@@ -313,7 +324,19 @@ ngx_http_messaging_input_message(ngx_http_messaging_session_t *s, u_char *p,
 
     ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_MESSAGES_IN, 1);
 
-    ngx_http_messaging_protocol_input(s, p, len);
+    switch (ngx_http_messaging_limit_frame(s)) {
+
+    case NGX_OK:
+        ngx_http_messaging_protocol_input(s, p, len);
+        break;
+
+    case NGX_BUSY:
+        ngx_http_messaging_protocol_limited(s, p, len);
+        break;
+
+    default: /* NGX_DONE */
+        break;
+    }
 }
 
 

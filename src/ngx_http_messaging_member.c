@@ -39,6 +39,7 @@ ngx_http_messaging_session_subscribe(ngx_http_messaging_session_t *s,
     sub->confirmed = 0;
     sub->ready = 0;
     sub->typing = 0;
+    sub->held = 0;
     sub->due = ngx_current_msec + NGX_HTTP_MESSAGING_CONFIRM_TIMEOUT;
 
     rc = ngx_messaging_channel_join(&s->worker->channels, name,

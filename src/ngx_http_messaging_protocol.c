@@ -7,6 +7,7 @@
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_access.h"
 #include "ngx_http_messaging_auth.h"
+#include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_session.h"
@@ -49,6 +50,8 @@ static void ngx_http_messaging_protocol_ping(ngx_http_messaging_session_t *s,
     json_t *frame, ngx_str_t *conversation);
 static void ngx_http_messaging_protocol_typing_frame(
     ngx_http_messaging_session_t *s, json_t *frame, ngx_str_t *conversation);
+static void ngx_http_messaging_protocol_hold(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_subscription_t *sub, ngx_uint_t is_typing);
 static void ngx_http_messaging_protocol_read(ngx_http_messaging_session_t *s,
     json_t *frame, ngx_str_t *conversation);
 static void ngx_http_messaging_protocol_message(
@@ -124,6 +127,54 @@ ngx_http_messaging_protocol_input(ngx_http_messaging_session_t *s, u_char *p,
     }
 
     json_decref(frame);
+}
+
+
+/*
+ * Nothing is obeyed, but who waits for the answer to a "message" gets it.
+ * That takes a parser, for no more frames than messaging_rate has a burst.
+ */
+
+void
+ngx_http_messaging_protocol_limited(ngx_http_messaging_session_t *s,
+    u_char *p, size_t len)
+{
+    u_char       buf[128];
+    json_t      *frame, *client_id;
+    ngx_str_t    id, *conversation;
+    const char  *type;
+
+    frame = NULL;
+    client_id = NULL;
+    conversation = NULL;
+
+    if (ngx_http_messaging_protocol_is_ping(p, len) != NGX_OK) {
+        frame = ngx_messaging_json_object(p, len,
+                                          NGX_MESSAGING_JSON_MAX_VALUES);
+    }
+
+    if (frame) {
+        type = json_string_value(json_object_get(frame, "type"));
+
+        if (type && ngx_strcmp(type, "message") == 0) {
+            client_id = json_object_get(frame, "client_id");
+
+            if (ngx_http_messaging_protocol_conversation(s, frame, &id, buf,
+                                                         sizeof(buf))
+                == NGX_OK)
+            {
+                conversation = &id;
+            }
+        }
+    }
+
+    ngx_http_messaging_relay_nack(s, conversation, client_id, "rate_limited",
+                                  "too many frames, send them more slowly",
+                                  ngx_http_messaging_limit_wait(s));
+
+    if (frame) {
+        json_decref(frame);
+    }
 }
 
 
@@ -273,10 +324,32 @@ ngx_http_messaging_protocol_typing_frame(ngx_http_messaging_session_t *s,
 
     /* the one that ends it always goes out: there is but one of it */
 
-    if ((s->npublishes >= NGX_HTTP_MESSAGING_MAX_PUBLISHES
-         && (is_typing || !sub->typing))
-        || ngx_http_messaging_protocol_typing(s, sub, is_typing) != NGX_OK)
-    {
+    if (is_typing || !sub->typing) {
+
+        if (sub->held && !is_typing) {
+            /* nobody has heard of it */
+            sub->held = 0;
+            return;
+        }
+
+        if (ngx_http_messaging_limit_typing(s) != NGX_OK) {
+
+            if (ngx_http_messaging_limit_typing_refuse(s) == NGX_OK) {
+                ngx_http_messaging_relay_error(s, conversation, "rate_limited",
+                                               "typing is left out");
+            }
+
+            ngx_http_messaging_protocol_hold(s, sub, is_typing);
+            return;
+        }
+
+        if (s->npublishes >= NGX_HTTP_MESSAGING_MAX_PUBLISHES) {
+            ngx_http_messaging_relay_unavailable(s, conversation);
+            return;
+        }
+    }
+
+    if (ngx_http_messaging_protocol_typing(s, sub, is_typing) != NGX_OK) {
         ngx_http_messaging_relay_unavailable(s, conversation);
         return;
     }
@@ -284,6 +357,50 @@ ngx_http_messaging_protocol_typing_frame(ngx_http_messaging_session_t *s,
     if (sub->typing) {
         ngx_http_messaging_session_schedule(s);
     }
+}
+
+
+/* over the rate: what the others know lasts, what they do not know waits */
+
+static void
+ngx_http_messaging_protocol_hold(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_subscription_t *sub, ngx_uint_t is_typing)
+{
+    if (!is_typing) {
+        return;
+    }
+
+    sub->held = !sub->typing;
+    sub->due = ngx_current_msec + s->conf->typing_timeout;
+
+    ngx_http_messaging_session_schedule(s);
+}
+
+
+void
+ngx_http_messaging_protocol_held(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_subscription_t *sub)
+{
+    ngx_msec_t  due;
+
+    due = sub->due;
+
+    if ((ngx_msec_int_t) (due - ngx_current_msec) <= 0
+        || s->npublishes >= NGX_HTTP_MESSAGING_MAX_PUBLISHES)
+    {
+        sub->held = 0;
+        return;
+    }
+
+    if (ngx_http_messaging_limit_typing(s) != NGX_OK) {
+        return;
+    }
+
+    (void) ngx_http_messaging_protocol_typing(s, sub, 1);
+
+    /* the time since the client has said so counts */
+
+    sub->due = due;
 }
 
 
@@ -296,6 +413,7 @@ ngx_http_messaging_protocol_typing(ngx_http_messaging_session_t *s,
     ngx_http_messaging_protocol_name(&name, sub);
 
     sub->typing = is_typing;
+    sub->held = 0;
     sub->due = ngx_current_msec + s->conf->typing_timeout;
 
     return ngx_http_messaging_relay_typing(s, &name, is_typing);
@@ -381,6 +499,10 @@ ngx_http_messaging_protocol_subscribe(ngx_http_messaging_session_t *s,
         ngx_http_messaging_relay_unavailable(s, conversation);
         return;
     }
+
+    /* who comes back subscribes to all of his conversations at once */
+
+    ngx_http_messaging_limit_give(s);
 
     if (rc == NGX_OK) {
         ngx_http_messaging_protocol_notice(s, "subscribed", conversation);

@@ -62,9 +62,9 @@ static ngx_http_messaging_publish_t *ngx_http_messaging_relay_pending(
 static void ngx_http_messaging_relay_published(void *data, ngx_int_t rc);
 static void ngx_http_messaging_relay_ack(ngx_http_messaging_session_t *s,
     ngx_http_messaging_publish_t *pub);
-static void ngx_http_messaging_relay_nack(ngx_http_messaging_session_t *s,
-    ngx_str_t *conversation, ngx_str_t *client_id, const char *code,
-    ngx_uint_t retry);
+static void ngx_http_messaging_relay_send_nack(
+    ngx_http_messaging_session_t *s, ngx_str_t *conversation,
+    ngx_str_t *client_id, const char *code, ngx_msec_t retry);
 
 
 ngx_int_t
@@ -578,8 +578,9 @@ ngx_http_messaging_relay_published(void *data, ngx_int_t rc)
             }
 
         } else if (pub->client_id.len) {
-            ngx_http_messaging_relay_nack(s, &pub->conversation,
-                                          &pub->client_id, "unavailable", 1);
+            ngx_http_messaging_relay_send_nack(s, &pub->conversation,
+                                               &pub->client_id, "unavailable",
+                                               NGX_HTTP_MESSAGING_RETRY_AFTER);
 
         } else {
             ngx_http_messaging_relay_unavailable(s, &pub->conversation);
@@ -636,6 +637,16 @@ ngx_http_messaging_relay_refuse(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation, json_t *client_id, const char *code,
     const char *message)
 {
+    ngx_http_messaging_relay_nack(s, conversation, client_id, code, message,
+                                  0);
+}
+
+
+void
+ngx_http_messaging_relay_nack(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, json_t *client_id, const char *code,
+    const char *message, ngx_msec_t retry)
+{
     char       *json;
     ngx_str_t   id;
 
@@ -655,16 +666,16 @@ ngx_http_messaging_relay_refuse(ngx_http_messaging_session_t *s,
     id.data = (u_char *) json;
     id.len = ngx_strlen(json);
 
-    ngx_http_messaging_relay_nack(s, conversation, &id, code, 0);
+    ngx_http_messaging_relay_send_nack(s, conversation, &id, code, retry);
 
     free(json);
 }
 
 
 static void
-ngx_http_messaging_relay_nack(ngx_http_messaging_session_t *s,
+ngx_http_messaging_relay_send_nack(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation, ngx_str_t *client_id, const char *code,
-    ngx_uint_t retry)
+    ngx_msec_t retry)
 {
     ngx_http_messaging_text_t  t;
 
@@ -683,7 +694,7 @@ ngx_http_messaging_relay_nack(ngx_http_messaging_session_t *s,
     if (retry) {
         ngx_http_messaging_text_add(&t,
                                     "\",\"retry\":true,\"retry_after_ms\":");
-        ngx_http_messaging_text_number(&t, NGX_HTTP_MESSAGING_RETRY_AFTER);
+        ngx_http_messaging_text_number(&t, retry);
 
     } else {
         ngx_http_messaging_text_add(&t,

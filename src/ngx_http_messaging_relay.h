@@ -35,7 +35,9 @@
  * ngx_http_messaging_relay_answer() sends a text that is complete to this
  * connection.  ngx_http_messaging_relay_error() sends an "error"; "message"
  * is a JSON string's content.  ngx_http_messaging_relay_refuse() sends a
- * "nack" besides if there is a valid "client_id", that of a message.
+ * "nack" besides if there is a valid "client_id", that of a message;
+ * ngx_http_messaging_relay_nack() tells in it to send the message again after
+ * "retry" ms, if that is not 0.
  * ngx_http_messaging_relay_unavailable() is the error for a broker that is
  * down.  ngx_http_messaging_relay_tag() adds ,"conversation_id":... on the
  * many-conversation endpoint.
@@ -61,6 +63,9 @@ void ngx_http_messaging_relay_error(ngx_http_messaging_session_t *s,
 void ngx_http_messaging_relay_refuse(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation, json_t *client_id, const char *code,
     const char *message);
+void ngx_http_messaging_relay_nack(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, json_t *client_id, const char *code,
+    const char *message, ngx_msec_t retry);
 void ngx_http_messaging_relay_unavailable(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation);
 void ngx_http_messaging_relay_tag(ngx_http_messaging_session_t *s,

@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_handshake.h"
+#include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_session.h"
@@ -68,6 +69,8 @@ ngx_http_messaging_session_create(ngx_http_request_t *r,
     s->conf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
     s->last_out = &s->out;
     s->heard = ngx_current_msec;
+
+    ngx_http_messaging_limit_init(s);
 
     ngx_queue_init(&s->subscriptions);
     ngx_queue_init(&s->publishes);
@@ -535,8 +538,13 @@ ngx_http_messaging_session_schedule(ngx_http_messaging_session_t *s)
     {
         sub = ngx_queue_data(q, ngx_http_messaging_subscription_t, queue);
 
-        if (sub->typing || !sub->confirmed) {
+        if (sub->typing || sub->held || !sub->confirmed) {
             wait = (ngx_msec_int_t) (sub->due - ngx_current_msec);
+            next = ngx_min(next, wait);
+        }
+
+        if (sub->held) {
+            wait = (ngx_msec_int_t) ngx_http_messaging_limit_typing_wait(s);
             next = ngx_min(next, wait);
         }
     }
@@ -585,6 +593,11 @@ ngx_http_messaging_session_deadline(ngx_messaging_deadline_t *d)
     {
         next = ngx_queue_next(q);
         sub = ngx_queue_data(q, ngx_http_messaging_subscription_t, queue);
+
+        if (sub->held) {
+            ngx_http_messaging_protocol_held(s, sub);
+            continue;
+        }
 
         if ((ngx_msec_int_t) (sub->due - ngx_current_msec) > 0) {
             continue;

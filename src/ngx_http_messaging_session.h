@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_messaging_bucket.h"
 #include "ngx_messaging_frame.h"
 
 
@@ -54,7 +55,8 @@ typedef struct {
                                                     the end of typing */
     unsigned                       confirmed:1;
     unsigned                       ready:1;      /* confirmed, not handled */
-    unsigned                       typing:1;
+    unsigned                       typing:1;     /* the others know */
+    unsigned                       held:1;       /* ... do not know yet */
 } ngx_http_messaging_subscription_t;
 
 
@@ -98,6 +100,10 @@ struct ngx_http_messaging_session_s {
     uint64_t                           sent;
     ngx_uint_t                         close_code;
 
+    ngx_messaging_bucket_t             rate;
+    ngx_messaging_bucket_t             typing_rate;
+    uint32_t                           refused;       /* over the rate */
+
     u_char                             utf8;
 
     unsigned                           counted:1;     /* as a connection */
@@ -112,6 +118,7 @@ struct ngx_http_messaging_session_s {
     unsigned                           finished:1;    /* cleaned up */
     unsigned                           failed:1;      /* leave at once */
     unsigned                           is_posted:1;
+    unsigned                           typing_limited:1;  /* was told so */
 };
 
 

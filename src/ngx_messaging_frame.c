@@ -134,6 +134,7 @@ ngx_messaging_frame_first(ngx_messaging_frame_t *f, u_char ch,
 
         f->binary = (f->opcode == NGX_MESSAGING_FRAME_BINARY);
         f->message = 0;
+        f->fragments = 1;
 
         return NGX_OK;
 
@@ -143,6 +144,7 @@ ngx_messaging_frame_first(ngx_messaging_frame_t *f, u_char ch,
             return NGX_MESSAGING_CLOSE_PROTOCOL;
         }
 
+        f->fragments++;
         break;
 
     case NGX_MESSAGING_FRAME_CLOSE:

@@ -38,6 +38,7 @@ typedef struct {
     uint64_t      rest;          /* payload of this frame not yet taken */
     uint64_t      message;       /* payload of the data message so far */
 
+    uint32_t      fragments;     /* frames of the data message so far */
     u_char        mask[4];
     u_char        state;
     u_char        opcode;        /* of this frame */

@@ -28,7 +28,7 @@ parse(u_char *data, size_t len, size_t limit, size_t piece, result_t *r)
     size_t                 k, n, rest;
     u_char                *p, *last, *copy;
     ngx_int_t              rc;
-    ngx_uint_t             payload;
+    ngx_uint_t             fragments, payload;
     ngx_messaging_frame_t  f;
 
     memset(&f, 0, sizeof(f));
@@ -36,6 +36,7 @@ parse(u_char *data, size_t len, size_t limit, size_t piece, result_t *r)
     r->p = malloc(len * 4 + 64);
     r->len = 0;
     r->rc = NGX_OK;
+    fragments = 0;
     payload = 0;
 
     for (rest = len; rest; rest -= n, data += n) {
@@ -64,6 +65,13 @@ parse(u_char *data, size_t len, size_t limit, size_t piece, result_t *r)
                 fuzz_assert(f.rest == f.length);
                 fuzz_assert((f.opcode & 8) || f.message <= limit);
                 fuzz_assert(!(f.opcode & 8) || (f.length <= 125 && f.fin));
+
+                /* a message under way has more than one */
+
+                fragments = (f.opcode & 8) ? fragments
+                                           : f.opcode ? 1 : fragments + 1;
+                fuzz_assert(f.fragments == fragments);
+                fuzz_assert(f.opcode || fragments > 1);
 
                 r->p[r->len++] = f.opcode;
                 r->p[r->len++] = f.fin;
