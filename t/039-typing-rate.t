@@ -248,8 +248,8 @@ bob: recv_none 2500ms
 
 === TEST 10: what was held back ends by the time since it was said
 --- http_config
-messaging_typing_rate 1r/s burst=1;
-messaging_typing_timeout 1500ms;
+messaging_typing_rate 20r/m burst=1;
+messaging_typing_timeout 6s;
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
@@ -265,7 +265,7 @@ ann: recv {"type":"error","code":"rate_limited","message":"<string>"}
 bob: recv {"type":"typing_indicator","user_id":1,"is_typing":true}
 bob: recv {"type":"typing_indicator","user_id":1,"is_typing":false}
 bob: recv {"type":"typing_indicator","user_id":1,"is_typing":true}
-bob: within 1200ms recv {"type":"typing_indicator","user_id":1,"is_typing":false}
+bob: within 5500ms recv {"type":"typing_indicator","user_id":1,"is_typing":false}
 bob: recv_none 100ms
 
 
