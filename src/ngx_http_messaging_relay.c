@@ -235,6 +235,8 @@ ngx_http_messaging_relay_message(ngx_http_messaging_session_t *s,
     pub = ngx_http_messaging_relay_pending(s, conversation, m.client_id);
 
     if (pub && id == 0) {
+        ngx_messaging_broker_failed(s->worker->broker,
+                                    NGX_MESSAGING_STAT_PUBLISH_DOWN);
         ngx_http_messaging_relay_published(pub, NGX_ERROR);
         return;
     }
@@ -478,10 +480,14 @@ ngx_http_messaging_relay_publish(ngx_http_messaging_session_t *s,
     ngx_http_messaging_text_t *t, ngx_str_t *conversation, ngx_uint_t kind,
     ngx_http_messaging_publish_t *pub)
 {
+    ngx_int_t                  rc;
     ngx_messaging_broker_t    *broker;
     ngx_messaging_envelope_t   e;
 
+    broker = s->worker->broker;
+
     if (pub == NULL) {
+        ngx_messaging_broker_failed(broker, NGX_MESSAGING_STAT_PUBLISH_MEMORY);
         ngx_http_messaging_relay_unavailable(s, conversation);
         return;
     }
@@ -490,14 +496,21 @@ ngx_http_messaging_relay_publish(ngx_http_messaging_session_t *s,
     e.json = t->text;
     e.kind = kind;
 
-    broker = s->worker->broker;
+    if (t->failed) {
+        rc = NGX_ERROR;
+        ngx_messaging_broker_failed(broker, NGX_MESSAGING_STAT_PUBLISH_MEMORY);
 
-    if (t->failed
-        || s->npublishes > NGX_HTTP_MESSAGING_MAX_PUBLISHES
-        || broker->ops->publish(broker, conversation, &e,
-                                ngx_http_messaging_relay_published, pub)
-           != NGX_OK)
-    {
+    } else if (s->npublishes > NGX_HTTP_MESSAGING_MAX_PUBLISHES) {
+        rc = NGX_BUSY;
+        ngx_messaging_broker_failed(broker,
+                                    NGX_MESSAGING_STAT_PUBLISH_OVERLOADED);
+
+    } else {
+        rc = broker->ops->publish(broker, conversation, &e,
+                                  ngx_http_messaging_relay_published, pub);
+    }
+
+    if (rc != NGX_OK) {
         ngx_http_messaging_relay_published(pub, NGX_ERROR);
     }
 }

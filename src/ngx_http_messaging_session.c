@@ -116,6 +116,12 @@ ngx_http_messaging_session_open(ngx_http_messaging_session_t *s)
 
     s->waiting = 0;
     s->open = 1;
+
+    if (s->admitted) {
+        ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_ACCEPTED,
+                               1);
+    }
+
     s->heard = ngx_current_msec;
 
     c->log->action = "exchanging messages";
@@ -136,11 +142,6 @@ ngx_http_messaging_session_open(ngx_http_messaging_session_t *s)
 
     if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    if (s->admitted) {
-        ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_ACCEPTED,
-                               1);
     }
 
     /* the broker may have taken longer than the token had left */
@@ -218,6 +219,12 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
     ngx_http_messaging_session_uncount(s);
 
     if (s->open) {
+
+        /* who was refused with a Close frame has a code, but was never in */
+
+        ngx_messaging_stat_add(worker->slot, NGX_MESSAGING_STAT_ENDED,
+                               s->admitted);
+
         ngx_http_messaging_session_count_close(s);
     }
 }

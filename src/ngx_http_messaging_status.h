@@ -13,7 +13,8 @@
 
 /*
  * The content handler of "messaging_status on": the counters of the zone, as
- * JSON, grouped as in ngx_messaging_shm_stats[].
+ * JSON or, if "?format=prometheus" or the Accept header asks for it, in
+ * Prometheus' text format.
  */
 
 ngx_int_t ngx_http_messaging_status_handler(ngx_http_request_t *r);

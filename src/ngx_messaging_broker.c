@@ -12,7 +12,7 @@
 
 
 static void ngx_messaging_broker_drop(ngx_messaging_broker_t *broker,
-    ngx_messaging_channel_t *ch, const char *why);
+    ngx_messaging_channel_t *ch, ngx_uint_t stat, const char *why);
 
 
 void
@@ -27,7 +27,9 @@ ngx_messaging_broker_receive(ngx_messaging_broker_t *broker,
     if (payload->len > broker->max_message
                        + NGX_MESSAGING_ENVELOPE_MAX_HEADER)
     {
-        ngx_messaging_broker_drop(broker, ch, "too long");
+        ngx_messaging_broker_drop(broker, ch,
+                                  NGX_MESSAGING_STAT_DROPPED_LENGTH,
+                                  "too long");
         return;
     }
 
@@ -37,17 +39,22 @@ ngx_messaging_broker_receive(ngx_messaging_broker_t *broker,
                                       payload->len);
 
     if (rc == NGX_ERROR) {
-        ngx_messaging_broker_drop(broker, ch, "not UTF-8");
+        ngx_messaging_broker_drop(broker, ch, NGX_MESSAGING_STAT_DROPPED_UTF8,
+                                  "not UTF-8");
         return;
     }
 
     if (rc != NGX_OK) {
-        ngx_messaging_broker_drop(broker, ch, "not a frame");
+        ngx_messaging_broker_drop(broker, ch,
+                                  NGX_MESSAGING_STAT_DROPPED_FRAME,
+                                  "not a frame");
         return;
     }
 
     if (d.envelope.json.len > broker->max_message) {
-        ngx_messaging_broker_drop(broker, ch, "too long");
+        ngx_messaging_broker_drop(broker, ch,
+                                  NGX_MESSAGING_STAT_DROPPED_LENGTH,
+                                  "too long");
         return;
     }
 
@@ -62,11 +69,12 @@ ngx_messaging_broker_receive(ngx_messaging_broker_t *broker,
 
 static void
 ngx_messaging_broker_drop(ngx_messaging_broker_t *broker,
-    ngx_messaging_channel_t *ch, const char *why)
+    ngx_messaging_channel_t *ch, ngx_uint_t stat, const char *why)
 {
     ngx_str_t  name;
 
     ngx_messaging_stat_add(broker->slot, NGX_MESSAGING_STAT_DROPPED, 1);
+    ngx_messaging_stat_add(broker->slot, stat, 1);
 
     broker->dropped++;
 
@@ -86,4 +94,12 @@ ngx_messaging_broker_drop(ngx_messaging_broker_t *broker,
 
     broker->logged = ngx_time();
     broker->dropped = 0;
+}
+
+
+void
+ngx_messaging_broker_failed(ngx_messaging_broker_t *broker, ngx_uint_t stat)
+{
+    ngx_messaging_stat_add(broker->slot, NGX_MESSAGING_STAT_PUBLISH_FAILED, 1);
+    ngx_messaging_stat_add(broker->slot, stat, 1);
 }

@@ -70,11 +70,15 @@ struct ngx_messaging_broker_s {
 /*
  * Common to all brokers: ngx_messaging_broker_receive() gives a payload to
  * the members of "ch" or, if it is not a frame, drops, counts and, once a
- * minute, logs it.
+ * minute, logs it.  ngx_messaging_broker_failed() counts a frame that was not
+ * published, by reason: NGX_MESSAGING_STAT_PUBLISH_REFUSED or one that follows
+ * it.
  */
 
 void ngx_messaging_broker_receive(ngx_messaging_broker_t *broker,
     ngx_messaging_channel_t *ch, ngx_str_t *payload);
+void ngx_messaging_broker_failed(ngx_messaging_broker_t *broker,
+    ngx_uint_t stat);
 
 
 #endif /* _NGX_MESSAGING_BROKER_H_INCLUDED_ */

@@ -7,6 +7,7 @@
 #include "ngx_messaging.h"
 #include "ngx_messaging_broker_redis.h"
 #include "ngx_messaging_host.h"
+#include "ngx_messaging_lag.h"
 #include "ngx_messaging_redis_setup.h"
 
 
@@ -39,6 +40,7 @@ typedef struct {
     ngx_connection_t              dummy;
 
     ngx_messaging_host_t          host;
+    ngx_messaging_lag_t           lag;
 
     ngx_msec_t                    started;
     unsigned                      was_ready:1;
@@ -52,6 +54,7 @@ typedef struct {
     ngx_messaging_broker_redis_t *redis;
     ngx_messaging_publish_pt      handler;
     void                         *data;
+    ngx_uint_t                    probe;        /* of the lag */
 } ngx_messaging_broker_publish_t;
 
 
@@ -65,6 +68,11 @@ static ngx_int_t ngx_messaging_broker_redis_publish(
     ngx_messaging_broker_t *broker, ngx_str_t *name,
     ngx_messaging_envelope_t *e, ngx_messaging_publish_pt handler,
     void *data);
+static ngx_uint_t ngx_messaging_broker_redis_probe(
+    ngx_messaging_broker_redis_t *br, ngx_str_t *name, ngx_str_t *payload);
+static void ngx_messaging_broker_redis_lag(ngx_messaging_broker_redis_t *br,
+    ngx_messaging_channel_t *ch, ngx_str_t *payload);
+static uint64_t ngx_messaging_broker_redis_clock(void);
 static uint64_t ngx_messaging_broker_redis_id(ngx_messaging_broker_t *broker);
 static void ngx_messaging_broker_redis_published(void *data,
     ngx_messaging_resp_reply_t *reply);
@@ -263,6 +271,8 @@ ngx_messaging_broker_redis_publish(ngx_messaging_broker_t *broker,
     if (len > br->size) {
         p = ngx_alloc(2 * len, broker->log);
         if (p == NULL) {
+            ngx_messaging_broker_failed(broker,
+                                        NGX_MESSAGING_STAT_PUBLISH_MEMORY);
             return NGX_ERROR;
         }
 
@@ -288,6 +298,7 @@ ngx_messaging_broker_redis_publish(ngx_messaging_broker_t *broker,
 
     pub = ngx_alloc(sizeof(ngx_messaging_broker_publish_t), broker->log);
     if (pub == NULL) {
+        ngx_messaging_broker_failed(broker, NGX_MESSAGING_STAT_PUBLISH_MEMORY);
         return NGX_ERROR;
     }
 
@@ -298,11 +309,27 @@ ngx_messaging_broker_redis_publish(ngx_messaging_broker_t *broker,
     rc = ngx_messaging_redis_command(br->command, 3, argv,
                                      ngx_messaging_broker_redis_published,
                                      pub);
-    if (rc != NGX_OK) {
-        ngx_messaging_stat_add(broker->slot, NGX_MESSAGING_STAT_PUBLISH_FAILED,
-                               1);
-        ngx_free(pub);
+    switch (rc) {
+
+    case NGX_OK:
+        pub->probe = ngx_messaging_broker_redis_probe(br, name, &argv[2]);
+        return NGX_OK;
+
+    case NGX_DECLINED:
+        ngx_messaging_broker_failed(broker, NGX_MESSAGING_STAT_PUBLISH_DOWN);
+        break;
+
+    case NGX_BUSY:
+        ngx_messaging_broker_failed(broker,
+                                    NGX_MESSAGING_STAT_PUBLISH_OVERLOADED);
+        break;
+
+    default:
+        ngx_messaging_broker_failed(broker, NGX_MESSAGING_STAT_PUBLISH_MEMORY);
+        break;
     }
+
+    ngx_free(pub);
 
     return rc;
 }
@@ -314,23 +341,33 @@ ngx_messaging_broker_redis_published(void *data,
 {
     ngx_messaging_broker_publish_t *pub = data;
 
-    ngx_int_t               rc;
-    ngx_str_t               text;
-    ngx_messaging_slot_t   *slot;
+    ngx_int_t                      rc;
+    ngx_str_t                      text;
+    ngx_messaging_broker_redis_t  *br;
 
-    rc = (reply != NULL && reply->type == REDIS_REPLY_INTEGER) ? NGX_OK
-                                                              : NGX_ERROR;
-    slot = pub->redis->broker.slot;
+    br = pub->redis;
+    rc = NGX_ERROR;
 
-    if (rc == NGX_OK) {
-        ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_PUBLISHED, 1);
+    if (reply == NULL) {
+        ngx_messaging_broker_failed(&br->broker,
+                                    NGX_MESSAGING_STAT_PUBLISH_DOWN);
+
+    } else if (reply->type != REDIS_REPLY_INTEGER) {
+        ngx_messaging_broker_failed(&br->broker,
+                                    NGX_MESSAGING_STAT_PUBLISH_REFUSED);
 
     } else {
-        ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_PUBLISH_FAILED, 1);
+        rc = NGX_OK;
+        ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_PUBLISHED,
+                               1);
+    }
+
+    if (rc != NGX_OK && pub->probe) {
+        ngx_messaging_lag_forget(&br->lag);
     }
 
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
-        text = ngx_messaging_redis_text(&pub->redis->conf->url, &reply->str);
+        text = ngx_messaging_redis_text(&br->conf->url, &reply->str);
 
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                       "messaging redis did not publish: \"%V\"", &text);
@@ -341,6 +378,83 @@ ngx_messaging_broker_redis_published(void *data,
     }
 
     ngx_free(pub);
+}
+
+
+/* 1 if this payload, just sent, is the next probe of the lag */
+
+static ngx_uint_t
+ngx_messaging_broker_redis_probe(ngx_messaging_broker_redis_t *br,
+    ngx_str_t *name, ngx_str_t *payload)
+{
+    ngx_int_t                 rc;
+    ngx_messaging_channel_t  *ch;
+
+    rc = ngx_messaging_lag_due(&br->lag, ngx_current_msec);
+
+    if (rc == NGX_AGAIN) {
+        return 0;
+    }
+
+    if (rc == NGX_ABORT) {
+        ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_LAG_LOST,
+                               1);
+    }
+
+    /* the sender may have left, the subscriber may be away: no way back */
+
+    ch = ngx_messaging_channel_find(br->broker.channels, name);
+
+    if (ch == NULL || ch->nelts == 0 || !ch->confirmed) {
+        return 0;
+    }
+
+    ngx_messaging_lag_send(&br->lag, name, payload, ngx_current_msec,
+                           ngx_messaging_broker_redis_clock());
+    return 1;
+}
+
+
+static void
+ngx_messaging_broker_redis_lag(ngx_messaging_broker_redis_t *br,
+    ngx_messaging_channel_t *ch, ngx_str_t *payload)
+{
+    uint64_t               us;
+    ngx_str_t              name;
+    ngx_uint_t             bucket;
+    ngx_messaging_slot_t  *slot;
+
+    name.data = ch->name;
+    name.len = ch->len;
+
+    if (ngx_messaging_lag_receive(&br->lag, &name, payload,
+                                  ngx_messaging_broker_redis_clock(), &us)
+        != NGX_OK)
+    {
+        return;
+    }
+
+    slot = br->broker.slot;
+    bucket = ngx_messaging_lag_bucket(us);
+
+    ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_LAG_1MS + bucket, 1);
+    ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_LAG_SUM, us);
+    ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_LAG_COUNT, 1);
+}
+
+
+/* the time of the event loop is as old as the turn */
+
+static uint64_t
+ngx_messaging_broker_redis_clock(void)
+{
+    struct timespec  ts;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &ts) == -1) {
+        return 0;
+    }
+
+    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 
@@ -360,8 +474,17 @@ ngx_messaging_broker_redis_interest(void *data, ngx_messaging_channel_t *ch)
 {
     ngx_messaging_broker_redis_t *br = data;
 
+    ngx_str_t  name;
+
     ngx_messaging_stat_set(br->broker.slot, NGX_MESSAGING_STAT_CHANNELS,
                            br->broker.channels->active);
+
+    if (ch->nelts == 0 && br->lag.out) {
+        name.data = ch->name;
+        name.len = ch->len;
+
+        ngx_messaging_lag_leave(&br->lag, &name);
+    }
 
     if (ngx_messaging_redis_ready(br->subscriber)) {
         ngx_messaging_broker_redis_queue(br, ch);
@@ -537,11 +660,12 @@ ngx_messaging_broker_redis_subscriber_lost(void *data)
 {
     ngx_messaging_broker_redis_t *br = data;
 
-    ngx_uint_t                 i;
+    ngx_uint_t                 i, gap;
     ngx_messaging_channel_t   *ch, *next;
     ngx_messaging_channels_t  *chs;
 
     chs = br->broker.channels;
+    gap = 0;
 
     for (i = 0; i < chs->nbuckets; i++) {
         for (ch = chs->buckets[i]; ch; ch = next) {
@@ -552,8 +676,9 @@ ngx_messaging_broker_redis_subscriber_lost(void *data)
                 ch->queued = 0;
             }
 
-            if (ch->confirmed) {
+            if (ch->confirmed && ch->nelts) {
                 ch->gap = 1;
+                gap = 1;
             }
 
             ch->asked = 0;
@@ -564,7 +689,11 @@ ngx_messaging_broker_redis_subscriber_lost(void *data)
         }
     }
 
+    ngx_messaging_lag_forget(&br->lag);
+
     ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_REDIS_LOST, 1);
+    ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_REDIS_GAPS,
+                           gap);
     ngx_messaging_broker_redis_state(br);
 }
 
@@ -601,6 +730,11 @@ ngx_messaging_broker_redis_push(void *data, ngx_messaging_resp_reply_t *reply)
     switch (reply->elts[0].len) {
 
     case sizeof("message") - 1:
+
+        if (br->lag.out) {
+            ngx_messaging_broker_redis_lag(br, ch, &reply->elts[2]);
+        }
+
         ngx_messaging_broker_receive(&br->broker, ch, &reply->elts[2]);
         break;
 
@@ -629,9 +763,18 @@ static void
 ngx_messaging_broker_redis_dropped(ngx_messaging_broker_redis_t *br,
     ngx_messaging_channel_t *ch)
 {
+    ngx_str_t  name;
+
     if (ch->confirmed) {
         ch->gap = 1;
+        ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_REDIS_GAPS,
+                               1);
     }
+
+    name.data = ch->name;
+    name.len = ch->len;
+
+    ngx_messaging_lag_leave(&br->lag, &name);
 
     ch->asked = 0;
     ch->confirmed = 0;

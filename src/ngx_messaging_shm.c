@@ -30,6 +30,7 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "", "queued_bytes", 1, "bytes of messages waiting to be sent or read" },
 
     { "", "accepted", 0, "connections admitted: answered with 101 and open" },
+    { "", "ended", 0, "connections admitted that have ended" },
 
     { "messages", "in", 0, "messages received from clients" },
     { "messages", "out", 0, "messages sent to clients" },
@@ -39,8 +40,17 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "broker", "published", 0, "frames taken by the broker" },
     { "broker", "publish_failed", 0, "frames not taken by the broker" },
     { "broker", "received", 0, "payloads received for a channel" },
-    { "broker", "dropped", 0, "payloads that were not a frame" },
+    { "broker", "dropped", 0, "payloads not given to the members" },
     { "broker", "resyncs", 0, "channels whose members were told to resync" },
+
+    { "publish_failures", "refused", 0, "answered by Redis with an error" },
+    { "publish_failures", "down", 0, "no connection to Redis, or lost" },
+    { "publish_failures", "overloaded", 0, "too many wait for Redis" },
+    { "publish_failures", "memory", 0, "no memory" },
+
+    { "drops", "not_a_frame", 0, "neither form of a payload" },
+    { "drops", "not_utf8", 0, "not UTF-8" },
+    { "drops", "too_long", 0, "longer than messaging_max_message" },
 
     { "refusals", "method", 0, "not a GET" },
     { "refusals", "upgrade", 0, "no WebSocket upgrade asked" },
@@ -113,6 +123,18 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "redis", "ready", 1, "workers whose two connections are ready" },
     { "redis", "reconnects", 0, "connections made again" },
     { "redis", "lost", 0, "connections lost" },
+    { "redis", "gaps", 0, "interruptions of a worker's subscriptions" },
+
+    { "redis_lag", "1ms", 0, "payloads that took up to 1 ms" },
+    { "redis_lag", "5ms", 0, "more than that, up to 5 ms" },
+    { "redis_lag", "25ms", 0, "more than that, up to 25 ms" },
+    { "redis_lag", "100ms", 0, "more than that, up to 100 ms" },
+    { "redis_lag", "500ms", 0, "more than that, up to 500 ms" },
+    { "redis_lag", "2s", 0, "more than that, up to 2 s" },
+    { "redis_lag", "more", 0, "more than 2 s" },
+    { "redis_lag", "sum_us", 0, "time of all of them, in microseconds" },
+    { "redis_lag", "count", 0, "number of all of them" },
+    { "redis_lag", "lost", 0, "payloads that did not come back in 10 s" },
 
     { NULL, NULL, 0, NULL }
 };

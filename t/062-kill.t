@@ -49,6 +49,11 @@ nginx: status connections 1
 nginx: status subscriptions 1
 nginx: status channels 1
 nginx: status accepted 2
+nginx: status ended 0
+nginx: metric messaging_connections 1
+nginx: metric messaging_subscriptions 1
+nginx: metric messaging_connections_accepted_total 2
+nginx: metrics
 bob:   drop
 nginx: status connections 0
 nginx: status workers $WORKERS

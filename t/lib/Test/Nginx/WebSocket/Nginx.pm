@@ -9,6 +9,9 @@ use strict;
 use warnings;
 
 use Test::Nginx::WebSocket::JWT;
+use Test::Nginx::WebSocket::Metrics qw( check_expressions check_manual
+                                        check_same expressions parse_text
+                                        same_rules );
 use Test::Nginx::WebSocket::Match qw( as_bytes as_regex at_path diff parse );
 use Test::Nginx::WebSocket::Process;
 use Test::Nginx::WebSocket::Stream;
@@ -178,6 +181,61 @@ sub do_status {
         my $got = at_path(parse($self->{last} = $client->{last}), $key);
         return !($why = diff($got, $want, $key));
     }, undef, 0.02) or die "$why\n";
+}
+
+sub get {
+    my ($self, $path) = @_;
+    my $client = $self->{scenario}->new_client('status');
+
+    $client->do_http("GET $path");
+    $client->do_expect_status(200);
+    return $self->{last} = $client->{last};
+}
+
+# "SERIES VALUE": asks until the sample of Prometheus has that value
+sub do_metric {
+    my ($self, $args) = @_;
+    my ($series, $want) = $args =~ /\A(\S+)\s+(\S+)\z/
+        or die "usage: metric SERIES VALUE\n";
+    my $got;
+
+    Test::Nginx::WebSocket::Stream::wait_for(sub {
+        my $families = parse_text($self->get('/status?format=prometheus'));
+        my ($sample) = grep { $_->{series} eq $series }
+                       map { @{$_->{samples}} } values %$families;
+        return ($got = $sample ? $sample->{value} : 'missing') eq $want;
+    }, undef, 0.02) or die "$series is $got, expected $want\n";
+}
+
+# Prometheus' text is well-formed and says what the JSON says
+sub do_metrics {
+    my ($self) = @_;
+    my $why;
+
+    Test::Nginx::WebSocket::Stream::wait_for(sub {
+        my $text = $self->get('/status?format=prometheus');
+        my $json = parse($self->get('/status?format=json'));
+        eval { check_same(parse_text($text), $json); 1 } and return 1;
+        $why = $@;
+        return 0;
+    }, undef, 0.02) or die $why;
+}
+
+# names and labels that files use are there; rules are the same in all
+sub do_metrics_of {
+    my ($self, $args) = @_;
+    my $families = parse_text($self->get('/status?format=prometheus'));
+    my $rules;
+
+    for my $file (split ' ', $args) {
+        my $text = Test::Nginx::WebSocket::JWT::slurp($file);
+        my $found = eval { expressions($file, $text) } or die "$file: $@";
+
+        eval { check_expressions($families, $found); 1 } or die "$file: $@";
+        check_manual($families, $text) if $file =~ /\.md\z/;
+        next if $file =~ /\.json\z/;
+        same_rules($rules //= $found, $found);
+    }
 }
 
 1;
