@@ -1,4 +1,5 @@
-# The counters in Prometheus' text format.
+# The counters in Prometheus' text format, and what is made of them: the
+# dashboard, the rules and the manual.
 
 use strict;
 use warnings;
@@ -25,7 +26,13 @@ nginx: metrics
 
 
 
-=== TEST 2: the format by the argument
+=== TEST 2: what the dashboard, the rules and README use is there
+--- websocket
+nginx: metrics_of conf.d/grafana.json conf.d/alerts.yml README.md
+
+
+
+=== TEST 3: the format by the argument
 --- websocket
 a:     http GET /status?format=json
 a:     expect_status 200
@@ -54,7 +61,7 @@ a:     expect_status 405
 
 
 
-=== TEST 3: the format by the Accept header
+=== TEST 4: the format by the Accept header
 Scrapers of three generations get the text, browsers and scripts JSON.
 --- websocket eval
 my ($json, $text) = ('application/json', 'text/plain; version=0.0.4; charset=utf-8');
@@ -94,7 +101,7 @@ CORE::join '', map { my ($type, @accept) = @$_;
 
 
 
-=== TEST 4: the numbers are what clients did
+=== TEST 5: the numbers are what clients did
 Four connections and six handshakes refused, two of them with a status; five
 messages and a frame that was not taken.
 --- jwt
@@ -159,7 +166,7 @@ nginx: metric messaging_channels 0
 
 
 
-=== TEST 5: the state of Redis, and a gap of one worker
+=== TEST 6: the state of Redis, and a gap of one worker
 A worker without subscriptions has no gap.
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
@@ -190,7 +197,7 @@ nginx: metrics
 
 
 
-=== TEST 6: unsubscribed by Redis: a gap
+=== TEST 7: unsubscribed by Redis: a gap
 --- fake_redis
 --- messaging_http
 messaging_redis unix:$TEST_NGINX_FAKE_SOCKET;
@@ -205,7 +212,7 @@ nginx: metric messaging_redis_lost_total 0
 
 
 
-=== TEST 7: drops and failures by reason
+=== TEST 8: drops and failures by reason
 The message ids tell that messages have been received and obeyed.
 --- fake_redis
 reply PUBLISH*2 -ERR not now
@@ -251,7 +258,7 @@ EOS
 
 
 
-=== TEST 8: more frames than may wait for Redis: overloaded, counted as clients see it
+=== TEST 9: more frames than may wait for Redis: overloaded, counted as clients see it
 --- fake_redis
 --- messaging_http
 messaging_redis unix:$TEST_NGINX_FAKE_SOCKET;
@@ -275,7 +282,7 @@ nginx: metrics
 
 
 
-=== TEST 9: the lag of Redis: a slow one is in a bucket of its own
+=== TEST 10: the lag of Redis: a slow one is in a bucket of its own
 The first payload comes back at once, the second after 600 ms, one that was
 refused and those of backends are none. Samples are 100 ms apart.
 --- messaging_http
@@ -307,7 +314,7 @@ a:     expect_body /"500ms":[01],"2s":[12],"more":0,"sum_us":(?!0,)\d{6,},"count
 
 
 
-=== TEST 10: not every payload is a sample, however fast they come
+=== TEST 11: not every payload is a sample, however fast they come
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket eval
@@ -325,7 +332,7 @@ EOS
 
 
 
-=== TEST 11: what does not come back within 10 s is lost, what was lost with Redis is not
+=== TEST 12: what does not come back within 10 s is lost, what was lost with Redis is not
 The fake Redis takes the first payload and does not give it to anybody.
 --- fake_redis
 reply PUBLISH*1 :1
@@ -358,7 +365,7 @@ nginx: metrics
 
 
 
-=== TEST 12: a sample whose sender leaves the channel is forgotten
+=== TEST 13: a sample whose sender leaves the channel is forgotten
 --- fake_redis
 reply PUBLISH*1 :1
 --- messaging_http
@@ -382,7 +389,7 @@ nginx: metric messaging_redis_lag_seconds_count 1
 
 
 
-=== TEST 13: the text after a reload
+=== TEST 14: the text after a reload
 --- messaging_http
 messaging_redis unix:$TEST_NGINX_REDIS_SOCKET;
 messaging_drain 100ms;
@@ -404,7 +411,7 @@ nginx: metrics
 
 
 
-=== TEST 14: a charset of the site is not put behind that of the text
+=== TEST 15: a charset of the site is not put behind that of the text
 --- http_config
 charset koi8-r;
 charset_types text/plain application/json;
