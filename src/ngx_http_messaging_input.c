@@ -250,6 +250,10 @@ ngx_http_messaging_input_assembly(ngx_http_messaging_session_t *s)
     if (s->assembly == NULL) {
         s->assembly = ngx_calloc(sizeof(ngx_http_messaging_assembly_t),
                                  s->connection->log);
+
+        if (s->assembly) {
+            ngx_messaging_memory_hold(sizeof(ngx_http_messaging_assembly_t));
+        }
     }
 
     return s->assembly;
@@ -289,6 +293,8 @@ ngx_http_messaging_input_append(ngx_http_messaging_session_t *s, u_char *p,
             ngx_free(a->data);
         }
 
+        ngx_messaging_memory_hold(size - a->size);
+
         a->data = data;
         a->size = size;
     }
@@ -307,12 +313,44 @@ ngx_http_messaging_input_free(ngx_http_messaging_session_t *s)
         return;
     }
 
+    ngx_messaging_memory_drop(sizeof(ngx_http_messaging_assembly_t)
+                              + s->assembly->size);
+
     if (s->assembly->data) {
         ngx_free(s->assembly->data);
     }
 
     ngx_free(s->assembly);
     s->assembly = NULL;
+}
+
+
+/* after our Close: half of a message is not waited for, a control frame is */
+
+void
+ngx_http_messaging_input_discard(ngx_http_messaging_session_t *s)
+{
+    ngx_http_messaging_assembly_t  *a;
+
+    a = s->assembly;
+
+    if (a == NULL) {
+        return;
+    }
+
+    if (a->ncontrol == 0) {
+        ngx_http_messaging_input_free(s);
+        return;
+    }
+
+    if (a->data) {
+        ngx_messaging_memory_drop(a->size);
+        ngx_free(a->data);
+
+        a->data = NULL;
+        a->len = 0;
+        a->size = 0;
+    }
 }
 
 

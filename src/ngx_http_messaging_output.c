@@ -17,12 +17,20 @@
  */
 
 
-#define NGX_HTTP_MESSAGING_IOVECS  64
+#define NGX_HTTP_MESSAGING_IOVECS    64
+
+/* more are needed by a storm only: the memory is given back after it */
+#define NGX_HTTP_MESSAGING_FREE_OUT  4096
 
 
 static ngx_uint_t ngx_http_messaging_output_full(
     ngx_http_messaging_session_t *s, ngx_messaging_message_t *m);
-static void ngx_http_messaging_output_slow(ngx_http_messaging_session_t *s);
+static ngx_int_t ngx_http_messaging_output_room(
+    ngx_http_messaging_session_t *s, ngx_messaging_message_t *m);
+static ngx_http_messaging_out_t *ngx_http_messaging_output_alloc(
+    ngx_http_messaging_worker_t *worker);
+static void ngx_http_messaging_output_release(
+    ngx_http_messaging_worker_t *worker, ngx_http_messaging_out_t *out);
 static ngx_int_t ngx_http_messaging_output_header(
     ngx_http_messaging_session_t *s);
 static ssize_t ngx_http_messaging_output_chain(
@@ -32,59 +40,47 @@ static ssize_t ngx_http_messaging_output_record(
 static void ngx_http_messaging_output_sent(ngx_http_messaging_session_t *s,
     size_t n);
 static void ngx_http_messaging_output_pop(ngx_http_messaging_session_t *s);
+static void ngx_http_messaging_output_unlink(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_out_t *out);
 
 
 void
 ngx_http_messaging_session_send(ngx_http_messaging_session_t *s,
     ngx_messaging_message_t *m)
 {
-    ngx_http_messaging_out_t     *out;
-    ngx_http_messaging_worker_t  *worker;
+    ngx_http_messaging_out_t  *out;
 
     if (s->closing || s->finished || s->failed) {
         return;
     }
 
-    if (ngx_http_messaging_output_full(s, m)) {
-
-        /* a burst within one turn is no sign of a client that is slow */
-
-        if (ngx_http_messaging_output(s) == NGX_ERROR) {
-            s->failed = 1;
-            ngx_http_messaging_session_post(s);
-            return;
-        }
-
-        if (ngx_http_messaging_output_full(s, m)) {
-            ngx_http_messaging_output_slow(s);
-            return;
-        }
+    if (ngx_http_messaging_output_full(s, m)
+        && ngx_http_messaging_output_room(s, m) != NGX_OK)
+    {
+        return;
     }
 
-    worker = s->worker;
-    out = worker->free_out;
+    out = ngx_http_messaging_output_alloc(s->worker);
 
-    if (out) {
-        worker->free_out = out->next;
-
-    } else {
-        out = ngx_alloc(sizeof(ngx_http_messaging_out_t), s->connection->log);
-
-        if (out == NULL) {
-            s->failed = 1;
-            ngx_http_messaging_session_post(s);
-            return;
-        }
+    if (out == NULL) {
+        s->failed = 1;
+        ngx_http_messaging_session_post(s);
+        return;
     }
 
     m->refs++;
 
     out->message = m;
     out->next = NULL;
+    out->prev = s->last_out;
 
     *s->last_out = out;
     s->last_out = &out->next;
     s->queued += m->len;
+
+    if (m->opcode == NGX_MESSAGING_FRAME_PONG) {
+        s->pongs++;
+    }
 
     ngx_http_messaging_session_post(s);
 }
@@ -96,9 +92,88 @@ static ngx_uint_t
 ngx_http_messaging_output_full(ngx_http_messaging_session_t *s,
     ngx_messaging_message_t *m)
 {
-    return s->queued != 0
-           && s->queued + m->len > s->conf->send_buffer
-           && m->opcode != NGX_MESSAGING_FRAME_CLOSE;
+    if (s->queued == 0 || m->opcode == NGX_MESSAGING_FRAME_CLOSE) {
+        return 0;
+    }
+
+    return s->queued + m->len > s->conf->send_buffer
+           || (m->opcode == NGX_MESSAGING_FRAME_PONG
+               && s->pongs >= s->conf->max_pongs);
+}
+
+
+/* NGX_OK: the frame may be queued now */
+
+static ngx_int_t
+ngx_http_messaging_output_room(ngx_http_messaging_session_t *s,
+    ngx_messaging_message_t *m)
+{
+    ngx_int_t  rc;
+
+    /* a burst within one turn is no sign of a client that is slow */
+
+    if (ngx_http_messaging_output(s) == NGX_ERROR) {
+        s->failed = 1;
+        ngx_http_messaging_session_post(s);
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_messaging_output_full(s, m)) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_messaging_shed_room(s, m);
+
+    if (rc == NGX_ERROR) {
+        ngx_messaging_stat_add(s->worker->slot,
+                               NGX_MESSAGING_STAT_LIMIT_SEND_BUFFER, 1);
+        ngx_http_messaging_session_give_up(s, "slow consumer");
+    }
+
+    return rc;
+}
+
+
+static ngx_http_messaging_out_t *
+ngx_http_messaging_output_alloc(ngx_http_messaging_worker_t *worker)
+{
+    ngx_http_messaging_out_t  *out;
+
+    out = worker->free_out;
+
+    if (out) {
+        worker->free_out = out->next;
+        worker->nfree_out--;
+
+    } else {
+        out = ngx_alloc(sizeof(ngx_http_messaging_out_t), ngx_cycle->log);
+
+        if (out == NULL) {
+            return NULL;
+        }
+    }
+
+    ngx_messaging_memory_hold(sizeof(ngx_http_messaging_out_t));
+
+    return out;
+}
+
+
+static void
+ngx_http_messaging_output_release(ngx_http_messaging_worker_t *worker,
+    ngx_http_messaging_out_t *out)
+{
+    ngx_messaging_message_release(out->message);
+    ngx_messaging_memory_drop(sizeof(ngx_http_messaging_out_t));
+
+    if (worker->nfree_out >= NGX_HTTP_MESSAGING_FREE_OUT) {
+        ngx_free(out);
+        return;
+    }
+
+    out->next = worker->free_out;
+    worker->free_out = out;
+    worker->nfree_out++;
 }
 
 
@@ -128,17 +203,21 @@ ngx_http_messaging_session_text(ngx_http_messaging_session_t *s,
 /*
  * The client does not read what it is sent.  Nothing is left out in silence:
  * what waits is given up as a whole, and the Close says so.  Frames that have
- * been sent in part, or that TLS has made a record of, go on.
+ * been sent in part, or that TLS has made a record of, go on; so does a Close
+ * that is the last in the queue.
  */
 
-static void
-ngx_http_messaging_output_slow(ngx_http_messaging_session_t *s)
+void
+ngx_http_messaging_session_give_up(ngx_http_messaging_session_t *s,
+    const char *reason)
 {
     size_t                     n;
     ngx_http_messaging_out_t  *rest, *out, **last;
 
     n = 0;
     last = &s->out;
+
+    ngx_http_messaging_shed_free(s);
 
     while (*last && n < s->offset + s->pending) {
         n += (*last)->message->len;
@@ -149,18 +228,24 @@ ngx_http_messaging_output_slow(ngx_http_messaging_session_t *s)
     *last = NULL;
     s->last_out = last;
     s->queued = n - s->offset;
+    s->emptied = 1;
 
     while (rest) {
         out = rest;
         rest = out->next;
 
-        ngx_messaging_message_release(out->message);
-        out->next = s->worker->free_out;
-        s->worker->free_out = out;
+        if (out->message->opcode == NGX_MESSAGING_FRAME_CLOSE) {
+            out->prev = s->last_out;
+            *s->last_out = out;
+            s->last_out = &out->next;
+            s->queued += out->message->len;
+            continue;
+        }
+
+        ngx_http_messaging_output_release(s->worker, out);
     }
 
-    ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_TRY_LATER,
-                                     "slow consumer");
+    ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_TRY_LATER, reason);
 }
 
 
@@ -211,6 +296,10 @@ ngx_http_messaging_output(ngx_http_messaging_session_t *s)
     if (rc == NGX_ERROR) {
         c->error = 1;
         return NGX_ERROR;
+    }
+
+    if (s->out && !s->closing) {
+        ngx_http_messaging_shed_wait(s);
     }
 
     if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
@@ -297,7 +386,7 @@ ngx_http_messaging_output_chain(ngx_http_messaging_session_t *s)
 
 /*
  * A SSL_write() that was not taken has to be repeated with the same bytes at
- * the same address: the queue only grows, the buffer is the worker's.
+ * the same address: that part of the queue stays, the buffer is the worker's.
  */
 
 static ssize_t
@@ -370,26 +459,52 @@ ngx_http_messaging_output_sent(ngx_http_messaging_session_t *s, size_t n)
 static void
 ngx_http_messaging_output_pop(ngx_http_messaging_session_t *s)
 {
-    ngx_http_messaging_out_t  *out;
-
-    out = s->out;
-    s->out = out->next;
     s->offset = 0;
 
+    ngx_http_messaging_output_unlink(s, s->out);
+
     if (s->out == NULL) {
-        s->last_out = &s->out;
+        ngx_http_messaging_shed_free(s);
+    }
+}
+
+
+static void
+ngx_http_messaging_output_unlink(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_out_t *out)
+{
+    ngx_http_messaging_shed_leave(s, out);
+
+    *out->prev = out->next;
+
+    if (out->next) {
+        out->next->prev = out->prev;
+
+    } else {
+        s->last_out = out->prev;
     }
 
-    ngx_messaging_message_release(out->message);
+    ngx_http_messaging_output_release(s->worker, out);
+}
 
-    out->next = s->worker->free_out;
-    s->worker->free_out = out;
+
+/* a frame of which nothing was sent yet is left out */
+
+void
+ngx_http_messaging_output_drop(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_out_t *out)
+{
+    s->queued -= out->message->len;
+
+    ngx_http_messaging_output_unlink(s, out);
 }
 
 
 void
 ngx_http_messaging_output_free(ngx_http_messaging_session_t *s)
 {
+    ngx_http_messaging_shed_free(s);
+
     while (s->out) {
         ngx_http_messaging_output_pop(s);
     }

@@ -457,6 +457,10 @@ ngx_http_messaging_session_handle(ngx_http_messaging_session_t *s)
         return;
     }
 
+    if (s->closing) {
+        ngx_http_messaging_input_discard(s);
+    }
+
     ngx_http_messaging_session_subscriptions(s);
 
     if (ngx_http_messaging_output(s) == NGX_ERROR) {
@@ -579,6 +583,9 @@ ngx_http_messaging_session_deadline(ngx_messaging_deadline_t *d)
             ngx_log_error(NGX_LOG_INFO, s->connection->log, NGX_ETIMEDOUT,
                           "messaging client did not complete the close "
                           "handshake");
+
+            ngx_messaging_stat_add(s->worker->slot,
+                                   NGX_MESSAGING_STAT_LIMIT_CLOSE_TIMEOUT, 1);
 
             ngx_http_messaging_session_finalize(s, NGX_ERROR);
             return;

@@ -11,6 +11,7 @@
 #include "ngx_http_messaging.h"
 #include "ngx_messaging_bucket.h"
 #include "ngx_messaging_frame.h"
+#include "ngx_messaging_memory.h"
 
 
 /* how long a subscription may take to be confirmed: part of the contract */
@@ -37,12 +38,36 @@ typedef struct {
 } ngx_http_messaging_assembly_t;
 
 
+/* a frame in the queue: any may be taken out, prev is what points to it */
+
 typedef struct ngx_http_messaging_out_s  ngx_http_messaging_out_t;
 
 struct ngx_http_messaging_out_s {
     ngx_messaging_message_t     *message;
     ngx_http_messaging_out_t    *next;
+    ngx_http_messaging_out_t   **prev;
 };
+
+
+/* what waits for a client whose socket is full, and may be left out */
+
+typedef struct {
+    ngx_http_messaging_out_t   **fresh;     /* link to what was not noted yet */
+    ngx_uint_t                   fixed;     /* so many at the front must go */
+    size_t                       front;     /* ... and their bytes */
+
+    ngx_http_messaging_out_t    *oldest[NGX_MESSAGING_KIND_TYPING + 1];
+    ngx_uint_t                   count[NGX_MESSAGING_KIND_TYPING + 1];
+    size_t                       bytes[NGX_MESSAGING_KIND_TYPING + 1];
+
+    ngx_http_messaging_out_t    *pong;      /* the last one */
+
+    ngx_http_messaging_out_t   **slots;     /* typing by its key */
+    ngx_uint_t                   nslots;    /* a power of two */
+    ngx_uint_t                   nkeys;
+
+    ngx_uint_t                   logged;
+} ngx_http_messaging_shed_t;
 
 
 /* what a session has on one channel */
@@ -80,6 +105,8 @@ struct ngx_http_messaging_session_s {
     size_t                             offset;        /* sent of the first */
     size_t                             queued;        /* bytes, not sent */
     size_t                             pending;       /* ... and known to TLS */
+    ngx_uint_t                         pongs;         /* that wait */
+    ngx_http_messaging_shed_t         *shed;          /* NULL: nothing waits */
 
     ngx_str_t                          user;          /* percent-encoded */
     ngx_str_t                          user_json;
@@ -117,6 +144,7 @@ struct ngx_http_messaging_session_s {
     unsigned                           finish:1;      /* leave when sent */
     unsigned                           finished:1;    /* cleaned up */
     unsigned                           failed:1;      /* leave at once */
+    unsigned                           emptied:1;     /* its queue given up */
     unsigned                           is_posted:1;
     unsigned                           typing_limited:1;  /* was told so */
 };
@@ -136,14 +164,17 @@ struct ngx_http_messaging_worker_s {
     ngx_event_t                        event;         /* flush of posted */
     ngx_event_t                        beat;          /* of the slot */
     ngx_event_t                        drain;
+    ngx_event_t                        over;          /* messaging_max_queued */
     ngx_connection_t                   dummy;
 
     ngx_msec_t                         drain_end;
     ngx_uint_t                         drain_code;
     ngx_uint_t                         drain_total;
     ngx_uint_t                         draining;
+    ngx_uint_t                         flushed;       /* before "over" */
 
     ngx_http_messaging_out_t          *free_out;
+    ngx_uint_t                         nfree_out;
     ngx_messaging_message_t           *pong;
     u_char                            *buffer;        /* receive buffer */
     u_char                            *record;        /* to be sent by TLS */
@@ -171,6 +202,8 @@ struct ngx_http_messaging_worker_s {
  * ngx_http_messaging_session_text() a text message made of parts.
  * ngx_http_messaging_session_close() queues a Close frame; a second one is
  * ignored.  "reason" is a static ASCII text of at most 123 bytes.
+ * ngx_http_messaging_session_give_up() does the same when what waits, but for
+ * frames that are on their way, is given up.
  * ngx_http_messaging_session_post() has the session looked at.
  * ngx_http_messaging_session_uncount() takes it off the connections counted.
  * ngx_http_messaging_session_now() is the time in ms since the epoch.
@@ -196,6 +229,8 @@ void ngx_http_messaging_session_text(ngx_http_messaging_session_t *s,
     ngx_str_t *parts, ngx_uint_t n);
 void ngx_http_messaging_session_close(ngx_http_messaging_session_t *s,
     ngx_uint_t code, const char *reason);
+void ngx_http_messaging_session_give_up(ngx_http_messaging_session_t *s,
+    const char *reason);
 void ngx_http_messaging_session_post(ngx_http_messaging_session_t *s);
 void ngx_http_messaging_session_schedule(ngx_http_messaging_session_t *s);
 void ngx_http_messaging_session_uncount(ngx_http_messaging_session_t *s);
@@ -214,10 +249,31 @@ void ngx_http_messaging_session_subscriptions(ngx_http_messaging_session_t *s);
 
 ngx_int_t ngx_http_messaging_input(ngx_http_messaging_session_t *s, u_char *p,
     u_char *last);
+void ngx_http_messaging_input_discard(ngx_http_messaging_session_t *s);
 void ngx_http_messaging_input_free(ngx_http_messaging_session_t *s);
 
 ngx_int_t ngx_http_messaging_output(ngx_http_messaging_session_t *s);
+void ngx_http_messaging_output_drop(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_out_t *out);
 void ngx_http_messaging_output_free(ngx_http_messaging_session_t *s);
+
+
+/*
+ * What is left out for a client that is slow: _wait() is told that sending
+ * has stopped, _leave() that a frame leaves the queue, _free() that all have.
+ */
+
+void ngx_http_messaging_shed_wait(ngx_http_messaging_session_t *s);
+ngx_int_t ngx_http_messaging_shed_room(ngx_http_messaging_session_t *s,
+    ngx_messaging_message_t *m);
+void ngx_http_messaging_shed_leave(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_out_t *out);
+void ngx_http_messaging_shed_free(ngx_http_messaging_session_t *s);
+
+
+/* messaging_max_queued: the worker's "over" */
+
+void ngx_http_messaging_budget(ngx_event_t *ev);
 
 
 /* the members' side of the channels */

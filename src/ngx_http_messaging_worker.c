@@ -116,6 +116,8 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
     ngx_http_messaging_worker_event(&worker->drain,
                                     ngx_http_messaging_worker_drain_tick,
                                     worker);
+    ngx_http_messaging_worker_event(&worker->over, ngx_http_messaging_budget,
+                                    worker);
 
     /* the drain, and nothing else, holds a leaving worker */
 
@@ -152,6 +154,9 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
                       "its counters stay out of the sums");
         worker->slot = &worker->spare;
     }
+
+    ngx_messaging_memory_watch(&worker->slot->stats[NGX_MESSAGING_STAT_QUEUED],
+                               mmcf->max_queued, &worker->over);
 
     broker = ngx_messaging_broker_redis_create(cycle->pool, mmcf->redis,
                                                &interest);
@@ -215,6 +220,8 @@ ngx_http_messaging_worker_exit(ngx_cycle_t *cycle)
     worker->broker->ops->stop(worker->broker);
 
     ngx_http_messaging_conf_release_jwks(mmcf);
+
+    ngx_messaging_memory_forget();
 
     if (worker->slot != &worker->spare) {
         ngx_messaging_shm_retire(mmcf->shm, worker->slot);

@@ -319,6 +319,16 @@ ngx_messaging_channel_deliver(ngx_messaging_channels_t *chs,
 {
     ngx_uint_t  i, n;
 
+    /* who is left out is who types: a later state of the same takes its place;
+       the product keeps names and channels that are equal apart */
+
+    if (d->envelope.kind == NGX_MESSAGING_KIND_TYPING
+        && d->envelope.exclude.len)
+    {
+        d->key = (ch->hash * chs->seed[1])
+                 ^ ngx_messaging_channel_hash(chs, &d->envelope.exclude);
+    }
+
     n = ch->nelts;
 
     for (i = 0; i < n; i++) {

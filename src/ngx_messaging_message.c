@@ -5,7 +5,12 @@
 
 
 #include "ngx_messaging.h"
+#include "ngx_messaging_memory.h"
 #include "ngx_messaging_message.h"
+
+
+#define ngx_messaging_message_size(m)                                         \
+    (offsetof(ngx_messaging_message_t, data) + (m)->len)
 
 
 static ngx_messaging_message_t *ngx_messaging_delivery_tagged(
@@ -39,7 +44,10 @@ ngx_messaging_message_create(ngx_uint_t opcode, ngx_uint_t kind,
     m->refs = 1;
     m->kind = kind;
     m->opcode = opcode;
+    m->key = 0;
     m->len = header + len;
+
+    ngx_messaging_memory_hold(ngx_messaging_message_size(m));
 
     p = ngx_messaging_frame_encode(m->data, opcode, 0, len);
 
@@ -55,6 +63,7 @@ void
 ngx_messaging_message_release(ngx_messaging_message_t *m)
 {
     if (--m->refs == 0) {
+        ngx_messaging_memory_drop(ngx_messaging_message_size(m));
         ngx_free(m);
     }
 }
@@ -74,6 +83,10 @@ ngx_messaging_delivery_form(ngx_messaging_delivery_t *d, ngx_uint_t form)
         d->forms[form] = ngx_messaging_message_create(
                                    NGX_MESSAGING_FRAME_TEXT, d->envelope.kind,
                                    &d->envelope.json, 1);
+    }
+
+    if (d->forms[form]) {
+        d->forms[form]->key = d->key;
     }
 
     return d->forms[form];

@@ -23,6 +23,8 @@ typedef struct {
     ngx_uint_t                  refs;
     ngx_uint_t                  kind;      /* NGX_MESSAGING_KIND_* */
     ngx_uint_t                  opcode;
+    uint64_t                    key;       /* of whom it is the latest state,
+                                              0: nobody's */
     size_t                      len;
     u_char                      data[1];
 } ngx_messaging_message_t;
@@ -42,6 +44,7 @@ typedef struct {
 typedef struct {
     ngx_messaging_envelope_t    envelope;
     ngx_str_t                   id;        /* of the conversation */
+    uint64_t                    key;       /* of its messages */
     ngx_messaging_message_t    *forms[NGX_MESSAGING_FORM_LAST];
 } ngx_messaging_delivery_t;
 
