@@ -249,6 +249,10 @@ ngx_messaging_frame_limit(ngx_messaging_frame_t *f, size_t limit)
         return NGX_OK;
     }
 
+    if (f->rsv1 && limit < NGX_MAX_SIZE_T_VALUE / 2) {
+        limit += NGX_MESSAGING_FRAME_EXPANSION(limit);
+    }
+
     if (f->length > limit || f->message > limit - f->length) {
         return NGX_MESSAGING_CLOSE_TOO_BIG;
     }

@@ -26,6 +26,9 @@
 /* a server's frame is not masked: two bytes and up to eight of length */
 #define NGX_MESSAGING_FRAME_MAX_HEADER    10
 
+/* the worst that a compressor may reasonably do to "n" bytes */
+#define NGX_MESSAGING_FRAME_EXPANSION(n)  ((n) / 8 + 64)
+
 
 /*
  * The parser of one connection.  It keeps what it needs between any two
@@ -62,7 +65,9 @@ typedef struct {
  *     > 0           the close code to end the connection with: 1002, 1009
  *
  * "limit" is the longest data message, in bytes, fragments summed up; it is
- * tested on the length as claimed, before a byte of payload is taken.
+ * tested on the length as claimed, before a byte of payload is taken.  A
+ * compressed message may be longer by NGX_MESSAGING_FRAME_EXPANSION(limit):
+ * what cannot be compressed grows.
  * "deflate" is 1 if permessage-deflate was negotiated: then RSV1 may be set
  * on the first frame of a data message, RFC 7692, section 6.
  * Whatever the first two bytes tell is decided on the first two bytes.

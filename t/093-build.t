@@ -54,13 +54,13 @@ like($undefined, qr/\bngx_ssl_free_buffer\b/, 'the code for TLS is compiled in')
 
 my $libraries = run('ldd', $module);
 unlike($libraries, qr/hiredis/, 'and not loaded');
-like($libraries, qr/$_/, "$_ is") for qw( libjansson libjwt libcrypto );
+like($libraries, qr/$_/, "$_ is") for qw( libjansson libjwt libcrypto libz );
 
 # missing packages: headers that cannot be used stand in for those that are
 # not there
 make_path("$dir/include/hiredis");
 spew("$dir/include/$_", "#error missing\n")
-    for qw( jansson.h jwt.h hiredis/hiredis.h );
+    for qw( jansson.h jwt.h hiredis/hiredis.h zlib.h );
 
 my $configure = <<'EOS';
 . /usr/share/nginx/src/conf_flags
@@ -72,9 +72,10 @@ EOS
 my ($text, $status) = run('bash', '-c', $configure, 'configure', $dir, $root);
 
 isnt($status, 0, 'a missing package ends configure');
-like($text, qr/^ +libjansson-dev libjwt-dev libhiredis-dev$/m,
+my $packages = 'libjansson-dev libjwt-dev libhiredis-dev zlib1g-dev';
+like($text, qr/^ +$packages$/m,
      'one message names all of them');
-like($text, qr/apt-get install libjansson-dev libjwt-dev libhiredis-dev/,
+like($text, qr/apt-get install $packages$/m,
      'and how to get them');
 like($text, qr{\Q$dir\E/objs/autoconf\.err}, 'and where the details are');
 

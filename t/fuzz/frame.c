@@ -63,7 +63,10 @@ parse(u_char *data, size_t len, size_t limit, size_t piece, result_t *r)
                 }
 
                 fuzz_assert(f.rest == f.length);
-                fuzz_assert((f.opcode & 8) || f.message <= limit);
+                fuzz_assert((f.opcode & 8)
+                            || f.message <= limit
+                               + (f.rsv1 ? NGX_MESSAGING_FRAME_EXPANSION(limit)
+                                         : 0));
                 fuzz_assert(!(f.opcode & 8) || (f.length <= 125 && f.fin));
 
                 /* a message under way has more than one */
