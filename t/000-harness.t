@@ -60,7 +60,8 @@ sub serve {
         . "Connection: upgrade\r\nSec-WebSocket-Accept: "
         . sha1_base64($key . '258EAFA5-E914-47DA-95CA-C5AB0DC85B11') . "=\r\n"
         . ($path =~ /extension/
-           ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : '')
+           ? "Sec-WebSocket-Extensions: permessage-deflate"
+             . ($path =~ m{extension=([\w;=]+)} ? $1 : '') . "\r\n" : '')
         . "\r\n" . pack 'H*', $hex // '';
 
     while (1) {
@@ -208,12 +209,20 @@ c1..c2: expect_close 1000 /^ok$/
 alice: refused 404 /status/404
 EOS
 
-passes('permessage-deflate', <<'EOS', 4);
+passes('permessage-deflate', <<'EOS', 11);
 alice: header Sec-WebSocket-Extensions: permessage-deflate
-alice: connect /extension/hex/c107f248cdc9c90700
+alice: connect /extension/hex/c107f248cdc9c90700c10402130000810131
 alice: recv_deflated /^Hello$/
+alice: expect_wire 7
+alice: recv_deflated /^Hello$/
+alice: expect_wire <6
+alice: recv_plain 1
 alice: send_deflated xyzzy
 alice: recv_deflated /^xyzzy$/
+alice: expect_wire >5
+alice: send_deflated xyzzy
+alice: recv_deflated /^xyzzy$/
+alice: expect_wire <7
 EOS
 
 passes('plain HTTP', <<'EOS', 4);
@@ -326,6 +335,25 @@ for my $case (
     ['plain for deflated', "alice: header Sec-WebSocket-Extensions: "
         . "permessage-deflate\nalice: connect /extension/hex/810131\n"
         . 'alice: recv_deflated 1', qr/not compressed/],
+    (map { ["an answer $_", "alice: header Sec-WebSocket-Extensions: "
+            . "permessage-deflate; server_max_window_bits=10\n"
+            . "alice: connect /extension=;$_", qr/extension param|not offered/]
+         } qw( client_max_window_bits=10 server_max_window_bits
+               server_max_window_bits=16 server_max_window_bits=010 foo
+               server_no_context_takeover=1
+               server_no_context_takeover;server_no_context_takeover )),
+    ['deflated for plain', "alice: header Sec-WebSocket-Extensions: "
+        . "permessage-deflate\nalice: connect /extension/hex/c10100\n"
+        . 'alice: recv_plain //', qr/is compressed/],
+    ['bad deflate', "alice: header Sec-WebSocket-Extensions: "
+        . "permessage-deflate\nalice: connect /extension/hex/c10106\n"
+        . 'alice: recv_deflated //', qr/cannot inflate/],
+    ['another length', "alice: connect /hex/810131\nalice: recv 1\n"
+        . 'alice: expect_wire 2', qr/took 1 bytes/],
+    ['a longer one', "alice: connect /hex/810131\nalice: recv 1\n"
+        . 'alice: expect_wire >1', qr/took 1 bytes/],
+    ['a shorter one', "alice: connect /hex/810131\nalice: recv 1\n"
+        . 'alice: expect_wire <1', qr/took 1 bytes/],
     ['a refused client', 'alice: connect_retry /hex/880203f5',
         qr/not admitted: no message, but close 1013/],
     ['noise', "alice: connect /hex/810131\nalice: recv_none 50ms",

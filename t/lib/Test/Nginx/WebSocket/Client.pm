@@ -11,13 +11,13 @@ use warnings;
 
 use parent 'Test::Nginx::WebSocket::Stream';
 
-use Compress::Raw::Zlib qw( Z_OK Z_SYNC_FLUSH MAX_WBITS );
 use Digest::SHA qw( sha1_base64 );
 use IO::Socket::INET;
 use MIME::Base64 qw( encode_base64 );
 use Socket qw( IPPROTO_TCP TCP_CORK TCP_NODELAY SOL_SOCKET SO_ERROR SO_LINGER
                SO_RCVBUF inet_aton pack_sockaddr_in );
 
+use Test::Nginx::WebSocket::Deflate;
 use Test::Nginx::WebSocket::Match
     qw( as_bytes as_regex as_time brief check diff parse parse_prefix show );
 
@@ -41,7 +41,7 @@ sub forget {
     my ($self) = @_;
     @$self{qw( messages pongs pings )} = ([], [], []);
     @$self{qw( mode eof in )} = ('', '', '');
-    delete @$self{qw( response closed sent_close bad deflate inflater deflater
+    delete @$self{qw( response closed sent_close bad deflate wire
                       early_eof gone_by_us unseen_end )};
 }
 
@@ -174,11 +174,8 @@ sub check_upgrade {
            split /\s*,\s*/, $sent->{'sec-websocket-protocol'} // '';
     return if $extension eq '';
 
-    die "extension \"$extension\" was not offered\n"
-        unless ($sent->{'sec-websocket-extensions'} // '')
-               =~ /permessage-deflate/
-               && $extension =~ /\Apermessage-deflate(?:;|\z)/;
-    $self->{deflate} = $extension;
+    $self->{deflate} = Test::Nginx::WebSocket::Deflate->new($extension,
+        $sent->{'sec-websocket-extensions'} // '');
 }
 
 sub do_header {
@@ -457,7 +454,11 @@ sub on_frame {
     return $self->bad('control frame over 125 bytes')
         if $opcode >= 8 && length $payload > 125;
 
-    $payload = $self->inflate($payload) // return if $compressed;
+    my $wire = length $payload;
+    if ($compressed) {
+        ($payload, my $why) = $self->{deflate}->inflate($payload);
+        return $self->bad($why) if defined $why;
+    }
     $self->note("< $Name{$opcode} " . ($opcode == $Opcode{close}
         && length $payload > 1 ? unpack('n', $payload) . substr $payload, 2
                                : $payload));
@@ -478,7 +479,8 @@ sub on_frame {
     } else {
         return if grep { $payload =~ $_ } @{$self->{ignore} // []};
         push @{$self->{messages}},
-            {text => $payload, opcode => $opcode, deflated => $compressed};
+            {text => $payload, opcode => $opcode, deflated => $compressed,
+             wire => $wire};
     }
 }
 
@@ -511,27 +513,13 @@ sub valid_utf8 {
            && $text !~ /[\x{d800}-\x{dfff}]|[^\x{0}-\x{10ffff}]/;
 }
 
-sub inflate {
-    my ($self, $bytes) = @_;
-    my $out = '';
-
-    undef $self->{inflater}
-        if $self->{deflate} =~ /server_no_context_takeover/;
-    $self->{inflater} //= Compress::Raw::Zlib::Inflate->new(
-        -WindowBits => -MAX_WBITS(), -AppendOutput => 1);
-    $bytes .= "\0\0\xff\xff";
-    my $status = $self->{inflater}->inflate($bytes, $out);
-    return $out if $status == Z_OK;
-    $self->bad("cannot inflate: $status");
-    return;
-}
-
 sub next_message {
     my ($self) = @_;
     die "not connected\n" if $self->{mode} ne 'websocket';
     $self->wait_for(sub { @{$self->{messages}} || $self->{closed}
                           || $self->{eof} }, 'nothing came');
     my $message = shift @{$self->{messages}};
+    $self->{wire} = $message->{wire} if $message;
     return $message if $message;
     die 'no message, but ' . ($self->{closed}
         ? "close $self->{closed}{code} $self->{closed}{reason}"
@@ -571,6 +559,25 @@ sub do_recv_deflated {
     die "the message is not compressed\n" unless $message->{deflated};
     $self->{last} = $message->{text};
     check($message->{text}, $want);
+}
+
+sub do_recv_plain {
+    my ($self, $want) = @_;
+    my $message = $self->next_message;
+    die "the message is compressed\n" if $message->{deflated};
+    $self->{last} = $message->{text};
+    check($message->{text}, $want);
+}
+
+# of the payload of the message received last
+sub do_expect_wire {
+    my ($self, $args) = @_;
+    my ($sign, $bytes) = $args =~ /\A([<>]?)(\d+)\z/
+        or die "usage: expect_wire [<|>]BYTES\n";
+    my $got = $self->{wire} // die "nothing received\n";
+    die "it took $got bytes, expected $args\n"
+        unless $sign eq '<' ? $got < $bytes
+             : $sign eq '>' ? $got > $bytes : $got == $bytes;
 }
 
 sub do_recv_unordered {
@@ -717,16 +724,8 @@ sub do_send_binary {
 
 sub do_send_deflated {
     my ($self, $text) = @_;
-    my $out = '';
-
     die "permessage-deflate was not negotiated\n" unless $self->{deflate};
-    undef $self->{deflater}
-        if $self->{deflate} =~ /client_no_context_takeover/;
-    $self->{deflater} //= Compress::Raw::Zlib::Deflate->new(
-        -WindowBits => -MAX_WBITS(), -AppendOutput => 1);
-    $self->{deflater}->deflate($text, $out);
-    $self->{deflater}->flush($out, Z_SYNC_FLUSH);
-    $self->send_frame(rsv => 4, payload => substr $out, 0, -4);
+    $self->send_frame(rsv => 4, payload => $self->{deflate}->deflate($text));
 }
 
 sub do_frame {
