@@ -7,6 +7,7 @@
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_access.h"
 #include "ngx_http_messaging_auth.h"
+#include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_refuse.h"
 #include "ngx_http_messaging_session.h"
@@ -589,6 +590,10 @@ ngx_http_messaging_handshake_switch(ngx_http_request_t *r)
                              sizeof(NGX_HTTP_MESSAGING_SUBPROTOCOL) - 1)
            != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_messaging_deflate_accept(r) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_session.h"
@@ -33,8 +34,8 @@ static ngx_int_t ngx_http_messaging_input_append(
     ngx_http_messaging_session_t *s, u_char *p, size_t n);
 static ngx_http_messaging_assembly_t *ngx_http_messaging_input_assembly(
     ngx_http_messaging_session_t *s);
-static void ngx_http_messaging_input_message(ngx_http_messaging_session_t *s,
-    u_char *p, size_t len);
+static ngx_int_t ngx_http_messaging_input_message(
+    ngx_http_messaging_session_t *s, u_char *p, size_t len);
 static void ngx_http_messaging_input_close(ngx_http_messaging_session_t *s,
     u_char *p, size_t len);
 static void ngx_http_messaging_input_fail(ngx_http_messaging_session_t *s,
@@ -58,7 +59,8 @@ ngx_http_messaging_input(ngx_http_messaging_session_t *s, u_char *p,
         if (!s->payload) {
 
             rc = ngx_messaging_frame_parse(&s->frame, &p, last,
-                                           s->conf->max_message, 0);
+                                           s->conf->max_message,
+                                           s->server_bits != 0);
             if (rc == NGX_AGAIN) {
                 return NGX_OK;
             }
@@ -129,15 +131,20 @@ static ngx_int_t
 ngx_http_messaging_input_data(ngx_http_messaging_session_t *s, u_char *p,
     size_t n)
 {
+    ngx_int_t                       rc;
     ngx_uint_t                      end;
     ngx_http_messaging_assembly_t  *a;
 
     end = s->frame.fin && s->frame.rest == 0;
 
-    /* section 8.1: failing early is allowed and spares the rest */
+    /*
+     * section 8.1: failing early is allowed and spares the rest; what is
+     * compressed is text only when it is whole
+     */
 
-    if (ngx_messaging_utf8_feed(&s->utf8, p, n) != NGX_OK
-        || (end && s->utf8 != 0))
+    if (!s->frame.rsv1
+        && (ngx_messaging_utf8_feed(&s->utf8, p, n) != NGX_OK
+            || (end && s->utf8 != 0)))
     {
         ngx_http_messaging_input_fail(s, NGX_MESSAGING_CLOSE_INVALID_DATA);
         return NGX_OK;
@@ -160,14 +167,13 @@ ngx_http_messaging_input_data(ngx_http_messaging_session_t *s, u_char *p,
     s->utf8 = 0;
 
     if (a == NULL || a->len == 0) {
-        ngx_http_messaging_input_message(s, p, n);
-        return NGX_OK;
+        return ngx_http_messaging_input_message(s, p, n);
     }
 
-    ngx_http_messaging_input_message(s, a->data, a->len);
+    rc = ngx_http_messaging_input_message(s, a->data, a->len);
     ngx_http_messaging_input_free(s);
 
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -354,10 +360,32 @@ ngx_http_messaging_input_discard(ngx_http_messaging_session_t *s)
 }
 
 
-static void
+static ngx_int_t
 ngx_http_messaging_input_message(ngx_http_messaging_session_t *s, u_char *p,
     size_t len)
 {
+    ngx_int_t  rc;
+    ngx_str_t  text;
+
+    text.data = p;
+    text.len = len;
+
+    if (s->frame.rsv1) {
+
+        rc = ngx_http_messaging_deflate_inflate(s, &text);
+
+        if (rc != NGX_OK) {
+
+            if (rc > NGX_OK) {
+                ngx_http_messaging_input_fail(s, rc);
+                rc = NGX_OK;
+            }
+
+            ngx_messaging_inflate_shrink(&s->worker->inflate);
+            return rc;
+        }
+    }
+
     s->received++;
 
     ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_MESSAGES_IN, 1);
@@ -365,16 +393,22 @@ ngx_http_messaging_input_message(ngx_http_messaging_session_t *s, u_char *p,
     switch (ngx_http_messaging_limit_frame(s)) {
 
     case NGX_OK:
-        ngx_http_messaging_protocol_input(s, p, len);
+        ngx_http_messaging_protocol_input(s, text.data, text.len);
         break;
 
     case NGX_BUSY:
-        ngx_http_messaging_protocol_limited(s, p, len);
+        ngx_http_messaging_protocol_limited(s, text.data, text.len);
         break;
 
     default: /* NGX_DONE */
         break;
     }
+
+    if (s->frame.rsv1) {
+        ngx_messaging_inflate_shrink(&s->worker->inflate);
+    }
+
+    return NGX_OK;
 }
 
 

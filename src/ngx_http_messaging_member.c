@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_session.h"
 
@@ -12,7 +13,7 @@
 /*
  * A session as a member of channels: what it has subscribed to and what comes
  * from there.  The calls of the registry are made from a loop over members:
- * they queue, set flags and post the session, and nothing else.
+ * they queue, set flags and the deadline, post the session, and nothing else.
  */
 
 
@@ -207,12 +208,18 @@ ngx_http_messaging_member_message(ngx_messaging_subscriber_t *m,
     form = (s->conf->endpoint == NGX_HTTP_MESSAGING_ENDPOINT_MANY)
            ? NGX_MESSAGING_FORM_TAGGED : NGX_MESSAGING_FORM_PLAIN;
 
-    message = ngx_messaging_delivery_form(d, form);
+    message = ngx_messaging_delivery_form(d, form,
+                                      s->server_takeover ? 0 : s->server_bits);
 
     if (message == NULL) {
         /* losing it in silence would be worse */
         s->failed = 1;
         ngx_http_messaging_session_post(s);
+        return;
+    }
+
+    if (s->server_takeover) {
+        ngx_http_messaging_deflate_send(s, message);
         return;
     }
 

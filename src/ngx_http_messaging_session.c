@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
@@ -210,6 +211,7 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
 
     ngx_http_messaging_output_free(s);
     ngx_http_messaging_input_free(s);
+    ngx_http_messaging_deflate_free(s);
 
     if (s->access) {
         json_decref(s->access);
@@ -543,6 +545,9 @@ ngx_http_messaging_session_schedule(ngx_http_messaging_session_t *s)
     left = s->expires - ngx_http_messaging_session_now();
     next = ngx_min(next, left);
 
+    wait = ngx_http_messaging_deflate_wait(s);
+    next = ngx_min(next, wait);
+
     for (q = ngx_queue_head(&s->subscriptions);
          q != ngx_queue_sentinel(&s->subscriptions);
          q = ngx_queue_next(q))
@@ -627,6 +632,7 @@ ngx_http_messaging_session_deadline(ngx_messaging_deadline_t *d)
         }
     }
 
+    ngx_http_messaging_deflate_idle(s);
     ngx_http_messaging_session_life(s);
 
     if (!s->closing) {

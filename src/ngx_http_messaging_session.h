@@ -10,7 +10,9 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_messaging_bucket.h"
+#include "ngx_messaging_deflate.h"
 #include "ngx_messaging_frame.h"
+#include "ngx_messaging_inflate.h"
 #include "ngx_messaging_memory.h"
 
 
@@ -70,6 +72,11 @@ typedef struct {
 } ngx_http_messaging_shed_t;
 
 
+/* what is left of compressed messages for the next ones */
+
+typedef struct ngx_http_messaging_takeover_s  ngx_http_messaging_takeover_t;
+
+
 /* what a session has on one channel */
 
 typedef struct {
@@ -99,6 +106,7 @@ struct ngx_http_messaging_session_s {
 
     ngx_messaging_frame_t              frame;
     ngx_http_messaging_assembly_t     *assembly;
+    ngx_http_messaging_takeover_t     *takeover;
 
     ngx_http_messaging_out_t          *out;
     ngx_http_messaging_out_t         **last_out;
@@ -132,6 +140,11 @@ struct ngx_http_messaging_session_s {
     uint32_t                           refused;       /* over the rate */
 
     u_char                             utf8;
+
+    unsigned                           server_bits:4; /* 0: no compression */
+    unsigned                           client_bits:4;
+    unsigned                           server_takeover:1;
+    unsigned                           client_takeover:1;
 
     unsigned                           counted:1;     /* as a connection */
     unsigned                           waiting:1;     /* for the broker */
@@ -181,6 +194,9 @@ struct ngx_http_messaging_worker_s {
 
     u_char                            *text;          /* of a frame made */
     size_t                             text_size;
+
+    ngx_messaging_deflate_t            deflate;
+    ngx_messaging_inflate_t            inflate;
 
     ngx_messaging_slot_t               spare;         /* if the zone is full */
 };

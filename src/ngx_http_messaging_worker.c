@@ -132,6 +132,11 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
+    worker->inflate.log = cycle->log;
+    worker->deflate.log = cycle->log;
+    worker->deflate.level = mmcf->deflate_level;
+    worker->deflate.min_length = mmcf->deflate_min_length;
+
     worker->record = ngx_palloc(cycle->pool, NGX_HTTP_MESSAGING_RECORD);
     if (worker->record == NULL) {
         return NGX_ERROR;
@@ -177,6 +182,7 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
     broker->slot = worker->slot;
     broker->prefix = mmcf->prefix;
     broker->max_message = mmcf->max_message;
+    broker->deflate = &worker->deflate;
 
     worker->broker = broker;
     mmcf->worker = worker;
@@ -227,6 +233,9 @@ ngx_http_messaging_worker_exit(ngx_cycle_t *cycle)
         ngx_messaging_shm_retire(mmcf->shm, worker->slot);
         worker->slot = &worker->spare;
     }
+
+    ngx_messaging_deflate_free(&worker->deflate);
+    ngx_messaging_inflate_free(&worker->inflate);
 
     if (ngx_queue_empty(&worker->sessions)) {
 

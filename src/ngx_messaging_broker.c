@@ -60,6 +60,8 @@ ngx_messaging_broker_receive(ngx_messaging_broker_t *broker,
 
     d.id.data = ch->name;
     d.id.len = ch->len;
+    d.deflate = broker->deflate;
+    d.slot = broker->slot;
 
     ngx_messaging_channel_deliver(broker->channels, ch, &d);
 

@@ -10,6 +10,7 @@
 
 #include "ngx_messaging.h"
 #include "ngx_messaging_channel.h"
+#include "ngx_messaging_deflate.h"
 #include "ngx_messaging_envelope.h"
 #include "ngx_messaging_shm.h"
 
@@ -58,6 +59,8 @@ struct ngx_messaging_broker_s {
     ngx_messaging_shm_t           *shm;
     ngx_messaging_slot_t          *slot;
     ngx_log_t                     *log;
+
+    ngx_messaging_deflate_t       *deflate;     /* of the worker */
 
     ngx_str_t                      prefix;
     size_t                         max_message;

@@ -13,6 +13,12 @@
     (offsetof(ngx_messaging_message_t, data) + (m)->len)
 
 
+static ngx_messaging_message_t *ngx_messaging_message_encode(
+    ngx_uint_t opcode, ngx_uint_t kind, ngx_uint_t rsv1, ngx_str_t *parts,
+    ngx_uint_t n);
+static ngx_messaging_message_t *ngx_messaging_delivery_deflated(
+    ngx_messaging_delivery_t *d, ngx_messaging_message_t *m,
+    ngx_str_t *payload, ngx_uint_t bits);
 static ngx_messaging_message_t *ngx_messaging_delivery_tagged(
     ngx_messaging_delivery_t *d);
 
@@ -20,6 +26,14 @@ static ngx_messaging_message_t *ngx_messaging_delivery_tagged(
 ngx_messaging_message_t *
 ngx_messaging_message_create(ngx_uint_t opcode, ngx_uint_t kind,
     ngx_str_t *parts, ngx_uint_t n)
+{
+    return ngx_messaging_message_encode(opcode, kind, 0, parts, n);
+}
+
+
+static ngx_messaging_message_t *
+ngx_messaging_message_encode(ngx_uint_t opcode, ngx_uint_t kind,
+    ngx_uint_t rsv1, ngx_str_t *parts, ngx_uint_t n)
 {
     size_t                    len, header;
     u_char                   *p;
@@ -32,8 +46,8 @@ ngx_messaging_message_create(ngx_uint_t opcode, ngx_uint_t kind,
         len += parts[i].len;
     }
 
-    header = (size_t) (uintptr_t) ngx_messaging_frame_encode(NULL, opcode, 0,
-                                                             len);
+    header = (size_t) (uintptr_t) ngx_messaging_frame_encode(NULL, opcode,
+                                                             rsv1, len);
 
     m = ngx_alloc(offsetof(ngx_messaging_message_t, data) + header + len,
                   ngx_cycle->log);
@@ -49,7 +63,7 @@ ngx_messaging_message_create(ngx_uint_t opcode, ngx_uint_t kind,
 
     ngx_messaging_memory_hold(ngx_messaging_message_size(m));
 
-    p = ngx_messaging_frame_encode(m->data, opcode, 0, len);
+    p = ngx_messaging_frame_encode(m->data, opcode, rsv1, len);
 
     for (i = 0; i < n; i++) {
         p = ngx_cpymem(p, parts[i].data, parts[i].len);
@@ -69,27 +83,120 @@ ngx_messaging_message_release(ngx_messaging_message_t *m)
 }
 
 
-ngx_messaging_message_t *
-ngx_messaging_delivery_form(ngx_messaging_delivery_t *d, ngx_uint_t form)
+void
+ngx_messaging_message_payload(ngx_messaging_message_t *m, ngx_str_t *payload)
 {
-    if (d->forms[form] != NULL) {
-        return d->forms[form];
+    size_t  header;
+
+    /* RFC 6455, section 5.2: 126 and 127 announce longer lengths */
+
+    header = (m->data[1] < 126) ? 2 : (m->data[1] == 126) ? 4 : 10;
+
+    payload->data = m->data + header;
+    payload->len = m->len - header;
+}
+
+
+ngx_messaging_message_t *
+ngx_messaging_message_deflated(ngx_messaging_message_t *m, ngx_str_t *payload,
+    ngx_messaging_slot_t *slot)
+{
+    ngx_str_t                 plain;
+    ngx_messaging_message_t  *deflated;
+
+    deflated = ngx_messaging_message_encode(m->opcode, m->kind, 1, payload, 1);
+
+    if (deflated) {
+        deflated->key = m->key;
+
+        ngx_messaging_message_payload(m, &plain);
+
+        ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_DEFLATE_MESSAGES, 1);
+        ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_DEFLATE_BYTES_IN,
+                               plain.len);
+        ngx_messaging_stat_add(slot, NGX_MESSAGING_STAT_DEFLATE_BYTES_OUT,
+                               payload->len);
     }
 
-    if (form == NGX_MESSAGING_FORM_TAGGED) {
-        d->forms[form] = ngx_messaging_delivery_tagged(d);
+    return deflated;
+}
 
-    } else {
-        d->forms[form] = ngx_messaging_message_create(
-                                   NGX_MESSAGING_FRAME_TEXT, d->envelope.kind,
-                                   &d->envelope.json, 1);
+
+ngx_messaging_message_t *
+ngx_messaging_delivery_form(ngx_messaging_delivery_t *d, ngx_uint_t form,
+    ngx_uint_t bits)
+{
+    ngx_str_t                 payload;
+    ngx_messaging_message_t  *m, **slot;
+
+    m = d->forms[form];
+
+    if (m == NULL) {
+
+        if (form == NGX_MESSAGING_FORM_TAGGED) {
+            m = ngx_messaging_delivery_tagged(d);
+
+        } else {
+            m = ngx_messaging_message_create(NGX_MESSAGING_FRAME_TEXT,
+                                             d->envelope.kind,
+                                             &d->envelope.json, 1);
+        }
+
+        if (m == NULL) {
+            return NULL;
+        }
+
+        m->key = d->key;
+        d->forms[form] = m;
     }
 
-    if (d->forms[form]) {
-        d->forms[form]->key = d->key;
+    if (bits == 0 || d->deflate == NULL) {
+        return m;
     }
 
-    return d->forms[form];
+    ngx_messaging_message_payload(m, &payload);
+
+    bits = ngx_messaging_deflate_bits(d->deflate, payload.len, bits);
+
+    if (bits == 0) {
+        return m;
+    }
+
+    slot = &d->deflated[form][bits - NGX_MESSAGING_DEFLATE_MIN_BITS];
+
+    if (*slot == NULL) {
+        *slot = ngx_messaging_delivery_deflated(d, m, &payload, bits);
+    }
+
+    return *slot;
+}
+
+
+/* the frame as it is if it would not become smaller: it is tried once */
+
+static ngx_messaging_message_t *
+ngx_messaging_delivery_deflated(ngx_messaging_delivery_t *d,
+    ngx_messaging_message_t *m, ngx_str_t *payload, ngx_uint_t bits)
+{
+    ngx_str_t                 out;
+    ngx_messaging_message_t  *deflated;
+
+    deflated = NULL;
+
+    if (ngx_messaging_deflate_message(d->deflate, payload, bits, &out)
+        == NGX_OK)
+    {
+        deflated = ngx_messaging_message_deflated(m, &out, d->slot);
+    }
+
+    ngx_messaging_deflate_shrink(d->deflate);
+
+    if (deflated == NULL) {
+        m->refs++;
+        deflated = m;
+    }
+
+    return deflated;
 }
 
 
@@ -140,9 +247,16 @@ ngx_messaging_delivery_tagged(ngx_messaging_delivery_t *d)
 void
 ngx_messaging_delivery_done(ngx_messaging_delivery_t *d)
 {
-    ngx_uint_t  i;
+    ngx_uint_t  i, n;
 
     for (i = 0; i < NGX_MESSAGING_FORM_LAST; i++) {
+
+        for (n = 0; n < NGX_MESSAGING_DEFLATE_WINDOWS; n++) {
+            if (d->deflated[i][n]) {
+                ngx_messaging_message_release(d->deflated[i][n]);
+            }
+        }
+
         if (d->forms[i]) {
             ngx_messaging_message_release(d->forms[i]);
         }

@@ -109,7 +109,7 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "closes", "1003", 0, "binary message" },
     { "closes", "1005", 0, "closed by the client without a code" },
     { "closes", "1006", 0, "closed without a Close frame" },
-    { "closes", "1007", 0, "invalid UTF-8" },
+    { "closes", "1007", 0, "invalid UTF-8 or deflate stream" },
     { "closes", "1008", 0, "policy violation" },
     { "closes", "1009", 0, "message too big" },
     { "closes", "1011", 0, "internal error" },

@@ -483,11 +483,11 @@ ann,bob,eve: recv {"type":"pong","timestamp":"<any>"}
 
 
 
-=== TEST 22: no extension is accepted
+=== TEST 22: no extension is accepted that is not ours
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
-ann: header Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits
+ann: header Sec-WebSocket-Extensions: permessage-brotli; client_max_window_bits
 ann: header Sec-WebSocket-Extensions: x-webkit-deflate-frame, foo; bar="baz"
 ann: connect /ws/messaging/7/?token=$jwt_ann
 ann: expect_header Sec-WebSocket-Extensions none
