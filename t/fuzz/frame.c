@@ -102,6 +102,45 @@ parse(u_char *data, size_t len, size_t limit, size_t piece, result_t *r)
 }
 
 
+/* a server's header, read by the rules of RFC 6455, section 5.2 */
+
+static void
+encode(u_char *data, size_t len)
+{
+    u_char      *last, buf[NGX_MESSAGING_FRAME_MAX_HEADER];
+    size_t       i, n;
+    uint64_t     length, seen;
+    ngx_uint_t   rsv1;
+
+    length = 0;
+
+    for (i = 0; i < len && i < 8; i++) {
+        length = length << 8 | data[i];
+    }
+
+    length >>= 1;
+    rsv1 = len & 1;
+
+    n = (size_t) (uintptr_t) ngx_messaging_frame_encode(NULL, 1, rsv1, length);
+    fuzz_assert(n <= sizeof(buf));
+
+    last = ngx_messaging_frame_encode(buf, 1, rsv1, length);
+    fuzz_assert(last == buf + n);
+
+    fuzz_assert(buf[0] == (0x81 | (rsv1 ? 0x40 : 0)));
+    fuzz_assert(n == (size_t) (length < 126 ? 2 : length < 65536 ? 4 : 10));
+
+    seen = 0;
+
+    for (i = n == 2 ? 1 : 2; i < n; i++) {
+        seen = seen << 8 | buf[i];
+    }
+
+    fuzz_assert(seen == length);
+    fuzz_assert(n == 2 || buf[1] == (n == 4 ? 126 : 127));
+}
+
+
 static void
 fuzz_one(u_char *data, size_t len)
 {
@@ -113,6 +152,8 @@ fuzz_one(u_char *data, size_t len)
     if (len < 2) {
         return;
     }
+
+    encode(data + 2, len - 2);
 
     parse(data + 2, len - 2, data[0] * 5, len, &whole);
     parse(data + 2, len - 2, data[0] * 5, 1 + data[1] % 16, &pieces);

@@ -13,11 +13,34 @@
 
 /*
  * As a token, as it is; and as a header or a payload of a token that is
- * signed with the right key.
+ * signed with the right key.  Tokens that are good for the public keys are in
+ * the corpus.
  */
 
 
 static u_char  secret[] = "0123456789abcdef0123456789abcdef";
+
+static char  rsa[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAsqA5naH2HqFWHRYlzoqh\n"
+    "A2gzGYePgNX2jRhUov20LS0VsdIQiG6xHP0mVumYbZKZEa99gFLCrTw+C9EcyRCk\n"
+    "ag8IJaFXMs5i6eXhTeuRjFIaHcOyDV9vtAgpNzV7cDd4madb9ec9s9nVs82C1458\n"
+    "Z0lFNaj3I/O5v8X1EJ5Sabn8dIy1v8I5lIgQqeH35HJ+KbI+EZef9ywNHx9In9M3\n"
+    "PQFWfz6RKFPBFlrtVS/6FoI0yvaLa8heKOt8RI2kxmu9h6TdYmb3esqaIVY/3dEP\n"
+    "/p2Qe49TJ+4lCJdjV1/mo2RZkABm3RV7w15eB2XUVDyHVndj8SDeJzQywLhg5W3k\n"
+    "UQIDAQAB\n"
+    "-----END PUBLIC KEY-----\n";
+
+static char  ec[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZ7poBIERub6TB+OZ1wSGzCdM2z3e\n"
+    "nYegP24A0/BL9G+T0M0zGZD3S7S+C5fb6eA3GCTDqdEZprYPBR06V6WmCw==\n"
+    "-----END PUBLIC KEY-----\n";
+
+static char  ed[] =
+    "-----BEGIN PUBLIC KEY-----\n"
+    "MCowBQYDK2VwAyEAws5Pe/oRtOB7cWQWi7z8Unj/jXHgAiPRbdyhY0UQOKI=\n"
+    "-----END PUBLIC KEY-----\n";
 
 
 static size_t
@@ -48,11 +71,20 @@ verify(ngx_messaging_jwks_t *keys, u_char *token, size_t len)
     ngx_messaging_jwt_claims_t   claims;
     ngx_messaging_jwt_policy_t   policy;
 
+    static ngx_messaging_jwt_require_t  require[] = {
+        { ngx_string("iss"), ngx_string("me") },
+        { ngx_string("aud"), ngx_string("1") }
+    };
+
     memset(&policy, 0, sizeof(policy));
 
     ngx_str_set(&policy.user_claim, "user_id");
     ngx_str_set(&policy.name_claim, "name");
     policy.keys = keys;
+
+    /* both, one and none, by what is at hand */
+    policy.require = require;
+    policy.nrequire = len % 3;
 
     copy = fuzz_copy(token, len);
     text.data = copy;
@@ -62,12 +94,16 @@ verify(ngx_messaging_jwks_t *keys, u_char *token, size_t len)
 
     if (rc == NGX_OK) {
         fuzz_assert(claims.expires > 1700000000000);
+        fuzz_assert(policy.nrequire == 0
+                    || json_is_string(json_object_get(claims.payload,
+                                                      "iss")));
         fuzz_assert(json_is_integer(claims.user)
                     || json_is_string(claims.user));
         ngx_messaging_jwt_free(&claims);
 
     } else {
-        fuzz_assert(rc > 0 && rc < NGX_MESSAGING_JWT_LAST);
+        fuzz_assert(rc > 0 && rc < NGX_MESSAGING_JWT_INTERNAL);
+        fuzz_assert(ngx_messaging_jwt_reason(rc) != NULL);
     }
 
     free(copy);
@@ -104,6 +140,20 @@ sign(ngx_messaging_jwks_t *keys, u_char *header, size_t hlen, u_char *payload,
 
 
 static void
+add_pem(ngx_messaging_jwks_t *keys, ngx_uint_t alg, char *kid, char *pem)
+{
+    ngx_str_t  id, text;
+
+    id.data = (u_char *) kid;
+    id.len = strlen(kid);
+    text.data = (u_char *) pem;
+    text.len = strlen(pem);
+
+    fuzz_assert(ngx_messaging_jwks_add_pem(keys, alg, &id, &text) == NULL);
+}
+
+
+static void
 fuzz_one(u_char *data, size_t len)
 {
     ngx_str_t                     kid, key;
@@ -124,6 +174,11 @@ fuzz_one(u_char *data, size_t len)
                                                   NGX_MESSAGING_JWA_HS256,
                                                   &kid, &key, &weak)
                     == NULL);
+
+        add_pem(keys, NGX_MESSAGING_JWA_RS256, "r", rsa);
+        add_pem(keys, NGX_MESSAGING_JWA_PS256, "p", rsa);
+        add_pem(keys, NGX_MESSAGING_JWA_ES256, "e", ec);
+        add_pem(keys, NGX_MESSAGING_JWA_EDDSA, "d", ed);
     }
 
     if (len > 16384) {
