@@ -25,7 +25,7 @@ sub start {
     return $self;
 }
 
-sub who { return "connection $_[0]{number} ($_[0]{path})" }
+sub who { return "connection $_[0]{number} (" . $_[0]{path} =~ s/\?.*//r . ')' }
 
 sub drop {
     my ($self, $how) = @_;

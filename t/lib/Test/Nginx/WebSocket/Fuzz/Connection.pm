@@ -308,6 +308,8 @@ sub one_frame {
     return if $have < $head + $len;
     my $payload = substr $self->{in}, $at + $head, $len;
     $Count{frames_received}++;
+    $self->complain("a frame for somebody without a token, opcode $opcode")
+        if $self->{bad} && $opcode != 8;
 
     if ($opcode == 1) {
         $payload = $self->inflated($payload) if $rsv;
@@ -347,10 +349,6 @@ sub inflated {
 
 sub text {
     my ($self, $text) = @_;
-
-    $self->complain('a frame for somebody without a token: '
-                    . substr $text, 0, 60)
-        if $self->{bad};
 
     if (!$Known{$text}) {
         my $copy = $text;

@@ -29,12 +29,14 @@ sub below { return int rand $_[0] }
 
 sub junk {
     my ($n) = @_;
-    return join '', map { chr rand 256 } 1 .. $n;
+    return substr pack('N*', map { rand 4294967296 } 0 .. $n >> 2), 0, $n;
 }
+
+my @Letters = ('a' .. 'z', 0 .. 9, '_', '.', '-');
 
 sub word {
     my ($n) = @_;
-    return join '', map { pick('a' .. 'z', 0 .. 9, '_', '.', '-') } 1 .. $n;
+    return join '', map { $Letters[rand @Letters] } 1 .. $n;
 }
 
 # a few bytes of a text are changed, taken away, put in or repeated
@@ -104,6 +106,8 @@ sub token {
     my $header = '{"alg":"HS256","typ":"JWT"}';
     my $good = claims(user(), time() + 3600);
     my $how = below(40);
+
+    $how = 27 + below(6) if chance(0.2);
 
     return (sign($header, $good, $secret), 0) if $how < 20;
 
@@ -234,7 +238,7 @@ sub offer {
 sub handshake {
     my ($hostile) = @_;
     my ($path, $kind, $from) = @{pick(@Locations)};
-    my ($token, $bad) = chance($hostile ? 0.3 : 0.1)
+    my ($token, $bad) = chance($hostile ? 0.3 : 0.2)
                         ? token()
                         : (sign('{"alg":"HS256"}',
                                 claims(user(), time() + 3600),
@@ -706,6 +710,9 @@ sub frames {
     my ($plan, $style) = @_;
     my $kind = $plan->{kind};
     my @frames;
+
+    # who may not be here is not even answered this
+    push @frames, message('{"type":"ping"}', split => 0) if $plan->{bad};
 
     # many: be somewhere
     push @frames, map { message("{\"type\":\"subscribe\",\"conversation_id\":$_}") }
