@@ -401,6 +401,7 @@ sub kill_links {
 sub leftovers {
     my ($self) = @_;
     my $status = eval { $self->status } or return "no status: $@";
+    $self->{status} = $status;
     my @left;
 
     for my $gauge (qw( connections subscriptions channels queued_bytes )) {
