@@ -45,12 +45,17 @@ sub on_close {
     $self->{closing} = 1;
 }
 
+# for a client that is slow or sends no more nginx does not wait long, neither
+# with the rest of a frame nor with the close frame behind others
+sub given_up {
+    my ($self) = @_;
+    return $self->{half} || $self->{stalled} || $self->{rcvbuf};
+}
+
 sub on_end {
     my ($self, $how) = @_;
-    # the close frame waits behind others for a client that is slow
     $self->complain("the connection ended by $how without a close frame")
-        if $self->{state} eq 'frames' && !$self->{half} && !$self->{stalled}
-           && !$self->{rcvbuf};
+        if $self->{state} eq 'frames' && !$self->given_up;
 }
 
 sub on_ping {

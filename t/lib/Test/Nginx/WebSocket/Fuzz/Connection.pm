@@ -52,7 +52,7 @@ sub connect {
     my ($class, %arg) = @_;
     my $self = bless {%arg, in => '', out => '', state => 'http',
                       began => now()}, $class;
-    my $port = $Ports{$arg{tls} ? 'tls' : 'plain'};
+    my $port = $Ports{$arg{tls} ? 'tls' : $arg{rcvbuf} ? 'narrow' : 'plain'};
 
     socket(my $fh, AF_INET, SOCK_STREAM, 0) or die "socket: $!\n";
     setsockopt $fh, SOL_SOCKET, SO_RCVBUF, pack 'i', $arg{rcvbuf}
@@ -180,7 +180,8 @@ sub ended {
     my ($self, $how) = @_;
     $self->{eof} = $how;
     $self->complain('the connection ends within a frame')
-        if $how eq 'eof' && $self->{state} eq 'frames' && length $self->{in};
+        if $how eq 'eof' && $self->{state} eq 'frames' && length $self->{in}
+           && !$self->given_up;
     $Count{unclosed}++ if $self->{state} eq 'frames';
     $self->drop('fin');
     $self->on_end($how);
@@ -395,6 +396,7 @@ sub closing {
 }
 
 sub sent_code { return 0 }
+sub given_up { return 0 }
 sub on_refused { }
 sub on_open { }
 sub on_text { }

@@ -645,7 +645,10 @@ sub plan {
     $plan{address} = chance(0.15) ? '127.' . join '.', map { 1 + below(250) }
                                                        1 .. 3
                                   : '127.0.0.' . (2 + below(20));
-    $plan{rcvbuf} = 4096 if chance(0.1);
+
+    # little fits in between: what waits, waits in nginx
+    $plan{rcvbuf} = 2048 if chance(0.1) || $style >= 0.25 && $style < 0.29;
+    $plan{tls} = 0 if $plan{rcvbuf};
 
     my $bytes = $shake->{bytes};
 
@@ -729,7 +732,7 @@ sub frames {
 
     } elsif ($style < 0.29) {           # never reads
         push @frames, ['stall'], map { text_frame($kind) } 1 .. below(60);
-        push @frames, ['wait', rand(pick(0.2, 0.2, 2))];
+        push @frames, ['wait', rand(pick(0.2, 2, 3))];
 
     } elsif ($style < 0.33) {           # rubbish
         push @frames, junk(1 + below(pick(20, 200, 3000)));
