@@ -27,6 +27,7 @@ use constant SIOCOUTQ => 0x5411;
 my %Opcode = (cont => 0, text => 1, binary => 2, close => 8, ping => 9,
               pong => 10);
 my %Name = reverse %Opcode;
+my $Tls;
 
 sub new {
     my ($class, %arg) = @_;
@@ -91,7 +92,9 @@ sub open_socket {
     setsockopt $fh, IPPROTO_TCP, TCP_NODELAY, 1;
     if ($self->{tls}) {
         require IO::Socket::SSL;
-        IO::Socket::SSL->start_SSL($fh, SSL_verify_mode => 0,
+        # one of its own would read all certificate authorities of the system
+        $Tls //= IO::Socket::SSL::SSL_Context->new(SSL_verify_mode => 0);
+        IO::Socket::SSL->start_SSL($fh, SSL_reuse_ctx => $Tls,
             SSL_hostname => 'localhost',
             Timeout => $Test::Nginx::WebSocket::Stream::Timeout)
             or die "TLS handshake failed: " . IO::Socket::SSL::errstr() . "\n";
