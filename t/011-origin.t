@@ -96,6 +96,7 @@ ann: expect_close 4001 token missing
 
 
 === TEST 5: a token in a cookie, no origins configured: only the same origin
+--- not_in: tls (over TLS the page has to be of https)
 --- config eval: main::config('messaging_jwt_from cookie=t query=token;')
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
@@ -134,6 +135,7 @@ bob: connect /ws/messaging/?token=$jwt_ann
 
 
 === TEST 7: a bad token in a cookie is not what a foreign page is told
+--- not_in: tls (over TLS the page has to be of https)
 --- config eval: main::config('messaging_jwt_from cookie=t;')
 --- jwt
 old: {"user_id":1,"exp":"-1"}
@@ -194,6 +196,7 @@ bob: refused 403 /ws/messaging/
 
 
 === TEST 11: "same": the host and port that were asked for
+--- not_in: tls (over TLS the page has to be of https)
 --- config eval: main::config('messaging_allowed_origins same;')
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
@@ -239,6 +242,7 @@ main::forbids("Host: a.example\nOrigin: http://b.example",
 
 
 === TEST 13: "same" and a list
+--- not_in: tls (over TLS the page has to be of https)
 --- config eval
 main::config('messaging_allowed_origins https://a.example same;')
 --- jwt

@@ -323,6 +323,7 @@ ann: expect_eof
 
 
 === TEST 19: no reset where more lies behind the error than is read at once
+--- not_in: onebyte (three million bytes take too long)
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
@@ -448,6 +449,7 @@ nginx: no_log /\[(?:error|crit)\]/
 
 
 === TEST 24: a client that resets with output waiting takes nobody with it
+--- not_in: onebyte (six million bytes take too long)
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}

@@ -2,6 +2,8 @@
 # Copyright (C) The ngx_http_messaging_module authors
 
 # "message": what the others get, what is refused, ack and nack, ids.
+#
+# also: valgrind
 
 use strict;
 use warnings;

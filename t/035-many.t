@@ -322,6 +322,7 @@ redis: expect_subscribers messaging:256 0
 
 
 === TEST 10: Redis is told of a conversation when its first member comes and its last one goes
+--- not_in: onebyte (four frames have to be obeyed in one turn)
 --- fake_redis
 --- jwt
 ann: {"user_id":1,"exp":"+60"}

@@ -3,6 +3,8 @@
 
 # messaging_send_buffer: a client that does not read is closed, loudly; who
 # reads gets everything, however much comes at once.
+#
+# not in: onebyte (megabytes take too long)
 
 use strict;
 use warnings;

@@ -82,6 +82,7 @@ nginx: status accepted 1
 
 
 === TEST 3: the order is that of the directive
+--- not_in: tls (over TLS the page has to be of https)
 --- from: messaging_jwt_from query=token cookie=jwt subprotocol header;
 --- websocket
 a:     header Authorization: Bearer $jwt_bad
@@ -237,6 +238,7 @@ nginx: status refusals.token_malformed 2
 
 
 === TEST 11: a cookie is found by its whole name among others
+--- not_in: tls (over TLS the page has to be of https)
 --- from: messaging_jwt_from cookie=jwt;
 --- websocket
 a,b,c,d,e,f: header Origin: http://localhost
@@ -383,6 +385,7 @@ e:     expect_close 4001 token missing
 
 
 === TEST 17: a cookie is sent by whatever page asks, so the origin must be ours
+--- not_in: tls (over TLS the page has to be of https)
 --- from: messaging_jwt_from cookie=jwt query=token;
 --- websocket
 a:     header Cookie: jwt=$jwt_ann

@@ -482,7 +482,7 @@ EOS2
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket eval
-<<"EOS" . main::fakes(4) . ": not_before 700ms expect_command CLIENT\n" . <<'EOS2';
+<<"EOS" . main::fakes(4) . ": not_before 600ms expect_command CLIENT\n" . <<'EOS2';
 nginx: status redis.ready \$WORKERS
 ann:   connect /ws/messaging/7/?token=\$jwt_ann
 ${\main::fakes(1)}: expect_command CLIENT

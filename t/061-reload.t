@@ -1,4 +1,6 @@
 # The end of a worker: reload, quit, worker_shutdown_timeout.
+#
+# not in: master-off (it can neither reload nor leave gracefully)
 
 use strict;
 use warnings;

@@ -1,4 +1,6 @@
 # A worker that is killed loses its own connections and nothing else.
+#
+# not in: master-off (nobody would start another)
 
 use strict;
 use warnings;

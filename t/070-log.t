@@ -51,6 +51,7 @@ nginx: expect_access_log / user=- conversation=3 close=4001 received=0 sent=0$/
 
 
 === TEST 3: requests that are refused, before and after they have a location
+--- not_in: onebyte (nginx resets where it has not read all of such a request)
 --- websocket
 a:     http GET /ws/messaging/7/?token=SECRET2
 a:     expect_status 426
@@ -195,6 +196,7 @@ nginx: no_access_log eyJ
 
 
 === TEST 9: requests that are refused before their server is known
+--- not_in: tls (the second server is without)
 --- http_config
 large_client_header_buffers 1 1k;
     server {

@@ -34,6 +34,7 @@ bob:   expect_close 4000
 
 
 === TEST 2: frames larger than a record, and many small ones
+--- not_in: onebyte (600,000 bytes take too long)
 --- config
         location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
             messaging on;

@@ -1,4 +1,6 @@
 # Many workers that start at once: each has a slot of the zone for itself.
+#
+# not in: master-off (it is one worker)
 
 use strict;
 use warnings;

@@ -5,7 +5,7 @@ package Test::Nginx::WebSocket;
 
 # Test::Nginx::Socket extended by WebSocket scenarios, tokens and brokers: the
 # sections "websocket", "jwt", "fake_redis", "redis_args", "messaging_http",
-# "conf_files" and "allow_log", described in t/README.md.  Every block, with
+# "conf_files", "allow_log" and "not_in", described in t/README.md.  Every block, with
 # or without them, also asserts that nginx logged no alert and that no
 # sanitizer reported anything, while it ran and when it stopped.
 
@@ -17,6 +17,7 @@ use File::Basename qw( dirname );
 use File::Path qw( remove_tree );
 use File::Spec ();
 use File::Temp ();
+use IO::Socket::INET;
 
 use Test::Nginx::WebSocket::JWT;
 use Test::Nginx::WebSocket::Process;
@@ -127,6 +128,17 @@ worker_connections(1024);
 # URL of the port
 server_port('127.0.0.1:' . server_port()) unless $Test::Nginx::Util::UseHup;
 
+# how this run is unlike the usual one, by the names of t/util/test
+my %Mode = (
+    'master-off' => single(),
+    hup          => $Test::Nginx::Util::UseHup,
+    tls          => $ENV{TEST_NGINX_TLS},
+    onebyte      => scalar(($ENV{TEST_NGINX_LD_PRELOAD} // '') =~ /onebyte/),
+    poll         => ($Test::Nginx::Util::EventType // '') eq 'poll',
+    valgrind     => $Test::Nginx::Util::UseValgrind,
+);
+my ($LeftOut, $Zones) = (0, 0);
+
 new_reports();          # of others, before us
 
 sub single {
@@ -136,8 +148,41 @@ sub single {
 
 # before a block
 
+# blocks that make no sense in this mode are not run: no assertion is skipped
+{
+    no warnings 'redefine';
+    my $run = \&Test::Nginx::Util::run_test;
+
+    *Test::Nginx::Util::run_test = sub ($) {
+        my ($block) = @_;
+        return $run->($block) unless left_out($block);
+        $LeftOut++;
+        Test::More::note($block->name . ' - left out');
+    };
+}
+
+sub left_out {
+    my ($block) = @_;
+    my $master = qr/^nginx:\s+(?:reload|quit|kill_worker_of)\b/m;
+
+    return 1 if single() && ($block->websocket // '') =~ $master;
+    for (lines($block->not_in)) {
+        my ($mode) = /\A([\w-]+) \(.+\)\z/
+            or die $block->name . ": not \"MODE (REASON)\": $_\n";
+        return 1 if $Mode{$mode};
+    }
+    return 0;
+}
+
+add_cleanup_handler(sub {
+    Test::More::diag("$0: $LeftOut blocks left out in this mode")
+        if $LeftOut && $$ == $Owner;
+    $LeftOut = 0;
+});
+
 add_block_preprocessor(sub {
     my ($block) = @_;
+    return if left_out($block);
     eval { prepare($block); 1 } or die $block->name . ": $@";
 });
 
@@ -236,6 +281,11 @@ sub set_config {
             if $with_module && $http !~ /^\s*$off\b/m;
     }
 
+    # the counters of a zone live on over a reload, but not those of another
+    $http = 'messaging_zone block' . ++$Zones . ":16m;\n$http"
+        if $with_module && $Test::Nginx::Util::UseHup
+           && "$http$config" !~ /\bmessaging_zone\b/;
+
     $block->set_value('http_config',
         sprintf($HttpAlways, $with_module ? $LogVariables : '')
         . ($broker // '') . "\n" . $http);
@@ -285,6 +335,30 @@ sub set_config {
 }
 
 
+# in the reload mode Test::Nginx asks twenty times by curl whether the workers
+# are new ones: it is enough that one of them says so when no old one is left
+{
+    no warnings 'redefine';
+
+    *Test::Nginx::Util::test_config_version = sub ($$) {
+        my ($name) = @_;
+        my $nginx = Test::Nginx::WebSocket::Nginx->new(root => server_root());
+        Test::Nginx::WebSocket::Stream::wait_for(
+            sub { reloaded() && $nginx->workers <= workers() }, undef, 0.005)
+            or die "$name: nginx did not reload\n";
+    };
+}
+
+sub reloaded {
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', Timeout => 1,
+        PeerPort => server_port_for_client()) or return 0;
+    print $socket "GET /ver HTTP/1.0\r\nHost: Test-Nginx\r\n\r\n";
+    local $/;
+    my (undef, $body) = split /\r\n\r\n/, readline($socket) // '', 2;
+    return ($body // '') eq $Test::Nginx::Util::ConfigVersion;
+}
+
+
 # a block: scenarios are ours, all else is Test::Nginx's
 
 my $StockHelper = $RunTestHelper;
@@ -300,11 +374,6 @@ $RunTestHelper = sub {
 
     } elsif ($dry_run) {
         Test::More->builder->skip("$name - tests skipped due to $dry_run");
-
-    } elsif (single()
-             && $block->websocket =~ /^nginx:\s+(?:reload|quit|kill_worker_of)\b/m)
-    {
-        Test::More->builder->skip("$name - needs a master process");
 
     } else {
         run_scenario($block, $repeat);
@@ -338,13 +407,10 @@ sub run_scenario {
         $Redis->restore(redis_args($block)) if $Redis;
         $Fake->script($block->fake_redis // '') if $Fake;
     }
-    Test::Nginx::WebSocket::Stream::wait_for(
-        sub { $nginx->workers <= workers() }, undef, 0.01)
-        if $Test::Nginx::Util::UseHup;
-
     # both connections of each worker
     Test::Nginx::WebSocket::Stream::wait_for(
-        sub { $Redis->clients >= 2 * workers() }, 1, 0.005)
+        sub { $Redis->clients >= 2 * workers() },
+        $Test::Nginx::Util::UseValgrind ? 20 : 1, 0.005)
         if $Redis && $block->config =~ /\bmessaging\s+on\b/
            && $block->http_config =~ /\bTEST_NGINX_REDIS_SOCKET\b/;
     $Redis->call('CONFIG', 'RESETSTAT') if $Redis;
