@@ -11,7 +11,9 @@ help:
 	@echo 'make run        a demonstration on 127.0.0.1:8080, or PORT=port'
 	@echo 'make test       all tests that are quick: up to 10 minutes'
 	@echo 'make check      all tests, again with sanitizers, valgrind,'
-	@echo '                1 and 4 workers, and on the newest nginx'
+	@echo '                1 and 4 workers, no master, reloads, TLS, poll,'
+	@echo '                byte by byte, and on the newest nginx'
+	@echo 'make soak       everything at once for 10 minutes or TIME=sec'
 	@echo 'make bench      the benchmarks'
 	@echo 'make install    into the modules path of nginx, below DESTDIR'
 	@echo 'make clean      remove all that was built'
@@ -33,6 +35,12 @@ test:
 .PHONY: check
 check:
 	@t/util/check
+
+.PHONY: soak
+soak:
+	@t/util/setup test
+	@t/util/build
+	@t/util/soak $(TIME)
 
 .PHONY: bench
 bench: all
