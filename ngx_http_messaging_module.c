@@ -517,7 +517,8 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_str_set(&name, "messaging");
 
     return ngx_messaging_shm_add(cf, &name, NGX_HTTP_MESSAGING_ZONE_SIZE,
-                                 &ngx_http_messaging_module, &mmcf->shm);
+                                 &ngx_http_messaging_module, &mmcf->shm,
+                                 &mmcf->quotas);
 }
 
 

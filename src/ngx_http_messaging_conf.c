@@ -179,7 +179,7 @@ ngx_http_messaging_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mmcf->zone = 1;
 
     return ngx_messaging_shm_add(cf, &name, size, &ngx_http_messaging_module,
-                                 &mmcf->shm);
+                                 &mmcf->shm, &mmcf->quotas);
 }
 
 

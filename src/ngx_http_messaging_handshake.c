@@ -9,6 +9,7 @@
 #include "ngx_http_messaging_auth.h"
 #include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_handshake.h"
+#include "ngx_http_messaging_quota.h"
 #include "ngx_http_messaging_refuse.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_messaging_envelope.h"
@@ -134,9 +135,19 @@ ngx_http_messaging_handshake_handler(ngx_http_request_t *r)
                                  NGX_MESSAGING_STAT_CONNECTIONS)
            > mmcf->max_connections)
     {
+        ngx_http_messaging_session_uncount(s);
+
         return ngx_http_messaging_refuse_request(r, worker,
                                       NGX_MESSAGING_STAT_REFUSED_CONNECTIONS,
                                       NGX_HTTP_SERVICE_UNAVAILABLE);
+    }
+
+    if (ngx_http_messaging_quota_address(s) != NGX_OK) {
+        ngx_http_messaging_session_uncount(s);
+
+        return ngx_http_messaging_refuse_request(r, worker,
+                              NGX_MESSAGING_STAT_REFUSED_ADDRESS_CONNECTIONS,
+                              NGX_HTTP_SERVICE_UNAVAILABLE);
     }
 
     return ngx_http_messaging_handshake_enter(s, &token, source);
@@ -439,6 +450,13 @@ ngx_http_messaging_handshake_enter(ngx_http_messaging_session_t *s,
                                             NGX_MESSAGING_STAT_REFUSED_ACCESS,
                                             NGX_MESSAGING_CLOSE_ACCESS,
                                             "no access");
+    }
+
+    if (ngx_http_messaging_quota_user(s) != NGX_OK) {
+        return ngx_http_messaging_refuse_session(s,
+                                 NGX_MESSAGING_STAT_REFUSED_USER_CONNECTIONS,
+                                 NGX_MESSAGING_CLOSE_TRY_LATER,
+                                 "too many connections");
     }
 
     if (!s->worker->broker->ops->ready(s->worker->broker)) {

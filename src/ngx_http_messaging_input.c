@@ -78,7 +78,9 @@ ngx_http_messaging_input(ngx_http_messaging_session_t *s, u_char *p,
                 return NGX_OK;
             }
 
-            if (s->frame.fragments > s->conf->max_fragments && !s->closing) {
+            if (s->frame.fragments > s->conf->max_fragments
+                && !s->closing && !s->refusal)
+            {
                 ngx_http_messaging_limit_fragments(s);
                 ngx_http_messaging_input_free(s);
             }
@@ -118,8 +120,9 @@ ngx_http_messaging_input_payload(ngx_http_messaging_session_t *s, u_char *p,
         return ngx_http_messaging_input_control(s, p, n);
     }
 
-    if (s->closing) {
-        /* after our Close only the peer's matters */
+    if (s->closing || s->refusal) {
+        /* after our Close, or before the one of a refusal, only the peer's
+           matters */
         return NGX_OK;
     }
 
@@ -212,7 +215,9 @@ ngx_http_messaging_input_control(ngx_http_messaging_session_t *s, u_char *p,
 
     case NGX_MESSAGING_FRAME_PING:
 
-        if (s->closing || ngx_http_messaging_limit_frame(s) != NGX_OK) {
+        if (s->closing || s->refusal
+            || ngx_http_messaging_limit_frame(s) != NGX_OK)
+        {
             break;
         }
 
@@ -235,7 +240,7 @@ ngx_http_messaging_input_control(ngx_http_messaging_session_t *s, u_char *p,
 
     default: /* NGX_MESSAGING_FRAME_PONG */
 
-        if (!s->closing) {
+        if (!s->closing && !s->refusal) {
             (void) ngx_http_messaging_limit_frame(s);
         }
 

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_delay.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_refuse.h"
 #include "ngx_http_messaging_session.h"
@@ -30,11 +31,17 @@ ngx_http_messaging_refuse_session(ngx_http_messaging_session_t *s,
     ngx_uint_t stat, ngx_uint_t code, const char *reason)
 {
     ngx_int_t            status;
+    ngx_msec_t           delay;
     ngx_http_request_t  *r;
 
     r = s->request;
 
     ngx_http_messaging_session_uncount(s);
+
+    if (s->access) {
+        json_decref(s->access);
+        s->access = NULL;
+    }
 
     if (s->conf->reject == NGX_HTTP_MESSAGING_REJECT_HTTP) {
 
@@ -53,7 +60,11 @@ ngx_http_messaging_refuse_session(ngx_http_messaging_session_t *s,
             break;
         }
 
-        return ngx_http_messaging_refuse_request(r, s->worker, stat, status);
+        status = ngx_http_messaging_refuse_request(r, s->worker, stat, status);
+        delay = ngx_http_messaging_delay_next(s, code);
+
+        return delay ? ngx_http_messaging_delay_status(s, delay, status)
+                     : status;
     }
 
     ngx_messaging_stat_add(s->worker->slot, stat, 1);
@@ -62,14 +73,18 @@ ngx_http_messaging_refuse_session(ngx_http_messaging_session_t *s,
                   "messaging handshake refused: %s",
                   ngx_messaging_shm_stats[stat].name);
 
-    if (s->access) {
-        json_decref(s->access);
-        s->access = NULL;
-    }
+    delay = ngx_http_messaging_delay_next(s, code);
 
     /* first, or frames that came with the request would be obeyed */
 
-    ngx_http_messaging_session_close(s, code, reason);
+    if (delay == 0) {
+        ngx_http_messaging_session_close(s, code, reason);
+
+    } else if (ngx_http_messaging_delay_close(s, delay, code, reason)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     if (ngx_http_messaging_session_open(s) != NGX_OK) {
         return NGX_ERROR;

@@ -6,9 +6,11 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_deflate.h"
+#include "ngx_http_messaging_delay.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
+#include "ngx_http_messaging_quota.h"
 #include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_worker.h"
@@ -19,7 +21,8 @@
  *
  * waiting   the request is held until the broker has confirmed the channel;
  *           nginx's own handlers watch the client
- * open      the 101 was sent, the events are ours
+ * open      the 101 was sent, the events are ours; one that was refused may
+ *           wait here for its Close, obeyed in nothing
  * closing   a Close frame is queued, ours or the answer to the client's;
  *           nothing is queued behind it, the channels are left
  * finished  everything is undone; nginx ends the request
@@ -198,6 +201,7 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
 
     ngx_http_messaging_session_unsubscribe(s, NULL);
     ngx_http_messaging_relay_forget(s);
+    ngx_http_messaging_delay_forget(s);
 
     s->finished = 1;
 
@@ -242,6 +246,8 @@ ngx_http_messaging_session_uncount(ngx_http_messaging_session_t *s)
         ngx_messaging_stat_add(s->worker->slot,
                                NGX_MESSAGING_STAT_CONNECTIONS, -1);
     }
+
+    ngx_http_messaging_quota_release(s);
 }
 
 
@@ -533,6 +539,11 @@ ngx_http_messaging_session_schedule(ngx_http_messaging_session_t *s)
         goto set;
     }
 
+    if (s->refusal) {
+        next = (ngx_msec_int_t) (s->refusal->due - ngx_current_msec);
+        goto set;
+    }
+
     next = 3600 * 1000;
 
     if (s->conf->ping_interval) {
@@ -597,6 +608,11 @@ ngx_http_messaging_session_deadline(ngx_messaging_deadline_t *d)
         }
 
         ngx_http_messaging_session_schedule(s);
+        return;
+    }
+
+    if (s->refusal) {
+        ngx_http_messaging_delay_end(s);
         return;
     }
 

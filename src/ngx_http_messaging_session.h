@@ -14,6 +14,7 @@
 #include "ngx_messaging_frame.h"
 #include "ngx_messaging_inflate.h"
 #include "ngx_messaging_memory.h"
+#include "ngx_messaging_quota.h"
 
 
 /* how long a subscription may take to be confirmed: part of the contract */
@@ -77,6 +78,16 @@ typedef struct {
 typedef struct ngx_http_messaging_takeover_s  ngx_http_messaging_takeover_t;
 
 
+/* one that was refused and has to wait for its Close frame, or status */
+
+typedef struct {
+    ngx_msec_t                   due;
+    ngx_uint_t                   code;
+    const char                  *reason;
+    ngx_int_t                    status;    /* "messaging_reject http" */
+} ngx_http_messaging_refusal_t;
+
+
 /* what a session has on one channel */
 
 typedef struct {
@@ -129,6 +140,10 @@ struct ngx_http_messaging_session_s {
     ngx_uint_t                         nsubscriptions;
     ngx_uint_t                         npublishes;
 
+    uint64_t                           user_key;      /* 0: not counted */
+    uint64_t                           address_key;
+    ngx_http_messaging_refusal_t      *refusal;       /* while it waits */
+
     ngx_msec_t                         heard;
     ngx_msec_t                         close_due;
     uint64_t                           received;      /* messages */
@@ -170,6 +185,7 @@ struct ngx_http_messaging_worker_s {
     ngx_messaging_channels_t           channels;
     ngx_messaging_broker_t            *broker;
     ngx_messaging_slot_t              *slot;
+    ngx_messaging_quota_t              quota;
     ngx_messaging_wheel_t              wheel;
 
     ngx_queue_t                        sessions;
@@ -185,6 +201,7 @@ struct ngx_http_messaging_worker_s {
     ngx_uint_t                         drain_total;
     ngx_uint_t                         draining;
     ngx_uint_t                         flushed;       /* before "over" */
+    ngx_uint_t                         nrefusals;     /* that wait */
 
     ngx_http_messaging_out_t          *free_out;
     ngx_uint_t                         nfree_out;
@@ -221,7 +238,8 @@ struct ngx_http_messaging_worker_s {
  * ngx_http_messaging_session_give_up() does the same when what waits, but for
  * frames that are on their way, is given up.
  * ngx_http_messaging_session_post() has the session looked at.
- * ngx_http_messaging_session_uncount() takes it off the connections counted.
+ * ngx_http_messaging_session_uncount() takes it off all that is counted: the
+ * connections, those of its user and those of its address.
  * ngx_http_messaging_session_now() is the time in ms since the epoch.
  *
  * ngx_http_messaging_session_subscribe() joins a channel; NGX_OK: confirmed,

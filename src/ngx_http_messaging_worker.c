@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_conf.h"
+#include "ngx_http_messaging_delay.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_worker.h"
 #include "ngx_messaging_broker_redis.h"
@@ -163,6 +164,17 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
     ngx_messaging_memory_watch(&worker->slot->stats[NGX_MESSAGING_STAT_QUEUED],
                                mmcf->max_queued, &worker->over);
 
+    if (mmcf->quotas
+        && ngx_messaging_quota_open(&worker->quota, mmcf->shm,
+                                    (worker->slot == &worker->spare)
+                                    ? NULL : worker->slot,
+                                    cycle->connection_n, cycle->pool,
+                                    cycle->log)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     broker = ngx_messaging_broker_redis_create(cycle->pool, mmcf->redis,
                                                &interest);
     if (broker == NULL) {
@@ -228,6 +240,7 @@ ngx_http_messaging_worker_exit(ngx_cycle_t *cycle)
     ngx_http_messaging_conf_release_jwks(mmcf);
 
     ngx_messaging_memory_forget();
+    ngx_messaging_quota_close(&worker->quota);
 
     if (worker->slot != &worker->spare) {
         ngx_messaging_shm_retire(mmcf->shm, worker->slot);
@@ -322,6 +335,10 @@ ngx_http_messaging_worker_drain(ngx_http_messaging_worker_t *worker)
     }
 
     mmcf = worker->conf;
+
+    /* first, and with their own code: nobody comes back to a refusal */
+
+    ngx_http_messaging_delay_flush(worker);
 
     worker->draining = 1;
     worker->drain_end = ngx_current_msec + mmcf->drain;

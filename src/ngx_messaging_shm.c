@@ -5,6 +5,7 @@
 
 
 #include "ngx_messaging.h"
+#include "ngx_messaging_counts.h"
 #include "ngx_messaging_shm.h"
 
 #include <openssl/rand.h>
@@ -14,9 +15,22 @@
 #define NGX_MESSAGING_SHM_EPOCH  1735689600000ULL
 
 
+/* the zone's own bookkeeping, and what else may want a page */
+#define NGX_MESSAGING_SHM_PAGES  16
+
+
+/* the data of the zone in one configuration */
+
+typedef struct {
+    ngx_messaging_shm_t        **shm;
+    ngx_uint_t                  *quotas;
+    ngx_cycle_t                 *cycle;
+} ngx_messaging_shm_conf_t;
+
+
+static ngx_int_t ngx_messaging_shm_check_zone(ngx_shm_zone_t *zone);
 static ngx_int_t ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone,
     void *data);
-static ngx_uint_t ngx_messaging_shm_alive(ngx_messaging_slot_t *slot);
 static void ngx_messaging_shm_fold(ngx_messaging_shm_t *shm,
     ngx_messaging_slot_t *slot);
 
@@ -76,7 +90,7 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "refusals", "address_connections", 0, "over the limit of an address" },
 
     { "auth", "renewed", 0, "tokens renewed by an auth frame" },
-    { "auth", "failed", 0, "auth frames with a token that was refused" },
+    { "auth", "failed", 0, "auth frames that closed the connection" },
 
     { "limits", "rate", 0, "frames refused by messaging_rate" },
     { "limits", "typing_rate", 0, "typing left out by messaging_typing_rate" },
@@ -142,17 +156,29 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
 
 char *
 ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
-    ngx_messaging_shm_t **shm)
+    ngx_messaging_shm_t **shm, ngx_uint_t *quotas)
 {
-    ngx_shm_zone_t  *zone;
+    ngx_shm_zone_t            *zone;
+    ngx_messaging_shm_conf_t  *conf;
 
-    if (size < sizeof(ngx_messaging_shm_t) + 16 * ngx_pagesize) {
+    if (size < sizeof(ngx_messaging_shm_t)
+               + NGX_MESSAGING_SHM_PAGES * ngx_pagesize)
+    {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "zone \"%V\" is too small, it needs %uz bytes",
-                           name,
-                           sizeof(ngx_messaging_shm_t) + 16 * ngx_pagesize);
+                           name, sizeof(ngx_messaging_shm_t)
+                                 + NGX_MESSAGING_SHM_PAGES * ngx_pagesize);
         return NGX_CONF_ERROR;
     }
+
+    conf = ngx_palloc(cf->pool, sizeof(ngx_messaging_shm_conf_t));
+    if (conf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->shm = shm;
+    conf->quotas = quotas;
+    conf->cycle = cf->cycle;
 
     zone = ngx_shared_memory_add(cf, name, size, tag);
     if (zone == NULL) {
@@ -166,56 +192,122 @@ ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
     }
 
     zone->init = ngx_messaging_shm_init_zone;
-    zone->data = shm;
+    zone->data = conf;
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * Here an error leaves the old configuration in place, which it would not at
+ * any later time, and earlier the numbers of workers and connections may not
+ * have been read.
+ */
+
+static ngx_int_t
+ngx_messaging_shm_check_zone(ngx_shm_zone_t *zone)
+{
+    size_t                     table, size;
+    ngx_uint_t                 n;
+    ngx_core_conf_t           *ccf;
+    ngx_messaging_shm_conf_t  *conf;
+
+    conf = zone->data;
+
+    if (!*conf->quotas) {
+        return NGX_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(conf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    n = ccf->master ? ccf->worker_processes : 1;
+
+    table = ngx_messaging_counts_size(
+                ngx_messaging_counts_bits(NGX_MESSAGING_SHM_QUOTAS
+                                          * conf->cycle->connection_n));
+
+    table = ngx_align(table, ngx_pagesize) / ngx_pagesize;
+
+    /* twice: after a reload the old workers are there for a while */
+
+    size = (2 * n * table + sizeof(ngx_messaging_shm_t) / ngx_pagesize + 1
+            + NGX_MESSAGING_SHM_PAGES)
+           * (ngx_pagesize + sizeof(ngx_slab_page_t));
+
+    if (zone->shm.size >= size) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                  "zone \"%V\" is too small for \"messaging_user_connections\""
+                  " or \"messaging_address_connections\" of %ui workers with "
+                  "%ui connections each: write \"messaging_zone %V:%uzm;\"",
+                  &zone->shm.name, n, conf->cycle->connection_n,
+                  &zone->shm.name, size / 1048576 + 1);
+
+    return NGX_ERROR;
 }
 
 
 static ngx_int_t
 ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
 {
-    ngx_messaging_shm_t  **old = data;
+    ngx_messaging_shm_conf_t *old = data;
 
-    ngx_slab_pool_t       *shpool;
-    ngx_atomic_uint_t      token;
-    ngx_messaging_shm_t  **shm;
+    ngx_slab_pool_t           *pool;
+    ngx_atomic_uint_t          token;
+    ngx_messaging_shm_t       *shm;
+    ngx_messaging_shm_conf_t  *conf;
 
-    shm = zone->data;
+    conf = zone->data;
+
+    if (ngx_messaging_shm_check_zone(zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (old) {
-        *shm = *old;
+        *conf->shm = *old->shm;
         return NGX_OK;
     }
 
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
+    pool = (ngx_slab_pool_t *) zone->shm.addr;
 
     if (zone->shm.exists) {
-        *shm = shpool->data;
+        *conf->shm = pool->data;
         return NGX_OK;
     }
 
-    *shm = ngx_slab_calloc(shpool, sizeof(ngx_messaging_shm_t));
-    if (*shm == NULL) {
+    /* who asks for memory says what it means if there is none */
+
+    pool->log_nomem = 0;
+
+    shm = ngx_slab_calloc(pool, sizeof(ngx_messaging_shm_t));
+    if (shm == NULL) {
         return NGX_ERROR;
     }
 
     /* who holds a host number is known by it */
 
-    if (RAND_bytes((u_char *) &token, sizeof(token)) != 1) {
+    if (RAND_bytes((u_char *) &token, sizeof(token)) != 1
+        || RAND_bytes(shm->user_seed, NGX_MESSAGING_KEY_SEED) != 1
+        || RAND_bytes(shm->address_seed, NGX_MESSAGING_KEY_SEED) != 1)
+    {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "RAND_bytes() failed");
         return NGX_ERROR;
     }
 
-    (*shm)->host_token = token;
+    shm->host_token = token;
+    shm->pool = pool;
 
-    shpool->data = *shm;
+    pool->data = shm;
+    *conf->shm = shm;
 
     return NGX_OK;
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_messaging_shm_alive(ngx_messaging_slot_t *slot)
 {
     ngx_pid_t  pid;
@@ -333,6 +425,8 @@ static void
 ngx_messaging_shm_fold(ngx_messaging_shm_t *shm, ngx_messaging_slot_t *slot)
 {
     ngx_uint_t  i;
+
+    slot->counting = 0;
 
     for (i = 0; i < NGX_MESSAGING_STAT_LAST; i++) {
 

@@ -9,6 +9,8 @@
 
 
 #include "ngx_messaging.h"
+#include "ngx_messaging_key.h"
+#include "ngx_messaging_refusals.h"
 
 
 /*
@@ -26,6 +28,9 @@
 /* a worker that has not touched its slot for so long is not there any more */
 #define NGX_MESSAGING_SHM_LEASE  60          /* seconds */
 #define NGX_MESSAGING_SHM_BEAT   10
+
+/* what a connection may be counted as besides: its user and its address */
+#define NGX_MESSAGING_SHM_QUOTAS  2
 
 
 /* one row of ngx_messaging_shm_stats[] for each, in this order */
@@ -159,11 +164,21 @@ typedef struct {
 typedef struct {
     ngx_atomic_t                pid;        /* 0: free */
     ngx_atomic_t                beat;       /* time of the last sign of life */
+
+    ngx_atomic_t                table;      /* see ngx_messaging_quota.c */
+    ngx_atomic_t                counting;   /* the table is this owner's */
+    ngx_atomic_t                moves;
+
     ngx_atomic_t                stats[NGX_MESSAGING_STAT_LAST];
 } ngx_messaging_slot_t;
 
 
 typedef struct {
+    ngx_slab_pool_t            *pool;       /* what the zone has besides */
+
+    u_char                      user_seed[NGX_MESSAGING_KEY_SEED];
+    u_char                      address_seed[NGX_MESSAGING_KEY_SEED];
+
     ngx_atomic_t                generation; /* raised by each configuration */
 
     ngx_atomic_t                last_id;    /* ms << 6 | sequence */
@@ -172,11 +187,15 @@ typedef struct {
 
     ngx_atomic_t                retired[NGX_MESSAGING_STAT_LAST];
     ngx_messaging_slot_t        slots[NGX_MESSAGING_SHM_SLOTS];
+
+    ngx_messaging_refusals_t    refusals;
 } ngx_messaging_shm_t;
 
 
 /*
  * ngx_messaging_shm_add() declares the zone; *shm is set when it is there.
+ * If *quotas is set by then, a zone that has no room for the tables of
+ * ngx_messaging_quota.h is an error of the configuration.
  *
  * ngx_messaging_shm_claim() gives the calling worker a slot, NULL if all are
  * taken; slots of dead workers are retired on the way.
@@ -184,7 +203,8 @@ typedef struct {
  * ngx_messaging_shm_retire() gives a slot back, if it still is the caller's.
  *
  * ngx_messaging_shm_sum() adds a counter up.  "own" may be a slot that is not
- * in the zone, or NULL.  ngx_messaging_shm_workers() counts living workers.
+ * in the zone, or NULL.  ngx_messaging_shm_workers() counts living workers,
+ * ngx_messaging_shm_alive() tells whether a slot has one.
  *
  * ngx_messaging_shm_id() draws an id below 2^53: milliseconds since 2025 in
  * 41 bits, the host number (0..63) in 6, a sequence in 6; unique and growing
@@ -194,13 +214,14 @@ typedef struct {
 #define NGX_MESSAGING_SHM_HOSTS  64
 
 char *ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
-    void *tag, ngx_messaging_shm_t **shm);
+    void *tag, ngx_messaging_shm_t **shm, ngx_uint_t *quotas);
 ngx_messaging_slot_t *ngx_messaging_shm_claim(ngx_messaging_shm_t *shm);
 void ngx_messaging_shm_beat(ngx_messaging_slot_t *slot);
 void ngx_messaging_shm_retire(ngx_messaging_shm_t *shm,
     ngx_messaging_slot_t *slot);
 uint64_t ngx_messaging_shm_sum(ngx_messaging_shm_t *shm,
     ngx_messaging_slot_t *own, ngx_uint_t stat);
+ngx_uint_t ngx_messaging_shm_alive(ngx_messaging_slot_t *slot);
 ngx_uint_t ngx_messaging_shm_workers(ngx_messaging_shm_t *shm);
 uint64_t ngx_messaging_shm_id(ngx_messaging_shm_t *shm, ngx_uint_t host);
 

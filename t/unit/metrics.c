@@ -4,6 +4,7 @@
  */
 
 
+#include "../../src/ngx_messaging_counts.c"
 #include "../../src/ngx_messaging_lag.c"
 #include "../../src/ngx_messaging_shm.c"
 #include "../../src/ngx_messaging_metrics.c"
@@ -26,6 +27,14 @@ volatile ngx_msec_t   ngx_current_msec;
 volatile ngx_time_t  *ngx_cached_time;
 ngx_pid_t             ngx_pid = 7;
 ngx_uint_t            ngx_pagesize = 4096;
+ngx_module_t          ngx_core_module;
+
+
+void *
+ngx_palloc(ngx_pool_t *pool, size_t size)
+{
+    return NULL;
+}
 
 
 ngx_shm_zone_t *
