@@ -603,6 +603,8 @@ ngx_http_messaging_protocol_auth(ngx_http_messaging_session_t *s,
     rc = ngx_http_messaging_auth_renew(s, &token);
 
     if (rc != NGX_OK) {
+        ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_AUTH_FAILED,
+                               1);
         ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_TOKEN,
                                          ngx_http_messaging_auth_text(rc));
         return;
@@ -624,6 +626,8 @@ ngx_http_messaging_protocol_auth(ngx_http_messaging_session_t *s,
         }
 
         if (s->conf->endpoint != NGX_HTTP_MESSAGING_ENDPOINT_MANY) {
+            ngx_messaging_stat_add(s->worker->slot,
+                                   NGX_MESSAGING_STAT_AUTH_FAILED, 1);
             ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_ACCESS,
                                              "access withdrawn");
             return;
@@ -633,6 +637,9 @@ ngx_http_messaging_protocol_auth(ngx_http_messaging_session_t *s,
                                        "no access to this conversation");
         ngx_http_messaging_session_unsubscribe(s, sub);
     }
+
+    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_AUTH_RENEWED,
+                           1);
 
     ngx_http_messaging_text_begin(&t, s->worker);
     ngx_http_messaging_text_add(&t, "{\"type\":\"auth_ok\",\"expires_at\":");

@@ -161,6 +161,8 @@ f:     expect_close 4001 token invalid
 g:     send {"type":"auth","token":"$jwt_same"}
 g:     recv {"type":"auth_ok","expires_at":"<time>"}
 nginx: status closes.4001 4
+nginx: status auth.failed 4
+nginx: status auth.renewed 3
 redis: expect_subscribers messaging:7 0
 
 
@@ -322,6 +324,8 @@ redis: publish messaging:7 {"n":1}
 bob:   recv {"n":1}
 nginx: status subscriptions 1
 nginx: status closes.4003 2
+nginx: status auth.failed 2
+nginx: status auth.renewed 2
 
 
 
