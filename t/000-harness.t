@@ -568,6 +568,86 @@ foo;
 unknown directive "foo"
 EOT
 
+# what those that talk hear: "a 1" to "a 5" were said, 4 of them before the
+# connection was there, and 3 twice
+
+sub hear {
+    my ($listener, @said) = @_;
+    my $id = 0;
+    my $client = bless {name => 'x', talk => {limit => {a => 2}, heard => {},
+                                              last_id => {}},
+        scenario => {talkers => {ids => {}, said => {
+            a => {n => 5, again => {3 => 1}}}}}}, $listener;
+
+    for (@said) {
+        my ($n, $with) = split /=/;
+        my $wrong = $client->talk_wrong('a', $n, $with // ++$id);
+        return $wrong if defined $wrong;
+    }
+    return 'nothing';
+}
+
+my $listener = 'Test::Nginx::WebSocket::Client';
+is(hear($listener, 3, 4, 5), 'nothing', 'heard from the first on');
+is(hear($listener, 1, 2, 3, 4, 3), 'nothing', 'some before, one again');
+is(hear($listener, 2, 4), '"a 4" came, expected "a 3" behind "a 2"', 'a gap');
+is(hear($listener, 4), '"a 4" came, expected "a 3"', 'the first was missed');
+is(hear($listener, 3, 4, 4), '"a 4" came behind "a 4"', 'a duplicate');
+is(hear($listener, 3, 5), '"a 5" came, expected "a 4" behind "a 3"',
+   'another gap');
+is(hear($listener, '3=7', '4=7'), 'id 7 is that of "a 3" and of "a 4"',
+   'an id twice');
+is(hear($listener, '3=7', '4=6'), 'id 6 of "a 4" is not above 7',
+   'ids that do not grow');
+
+
+# the baseline of a worker, which we are ourselves
+
+{
+    no warnings 'redefine';
+    local *Test::Nginx::WebSocket::Nginx::fetch_status = sub {
+        return {connections => 1, redis => {ready => 0}, map { $_ => 0 }
+                qw( workers subscriptions channels queued_bytes )};
+    };
+    local $Test::Nginx::WebSocket::Stream::Timeout = 0.3;
+    local $ENV{ASAN_OPTIONS};
+    my $nginx = Test::Nginx::WebSocket::Nginx->new(single => 1, root => $dir,
+        scenario => {clients => {c => {tally => {}}}});
+
+    mkdir "$dir/logs";
+    Test::Nginx::WebSocket::JWT::spew("$dir/logs/nginx.pid", "$$\n");
+
+    my $fails = sub {
+        my ($verb, $args) = @_;
+        my $do = "do_$verb";
+        return eval { $nginx->$do($args); 1 } ? 'no' : $@;
+    };
+
+    $nginx->do_remember_baseline;
+    is($fails->('expect_baseline', ''), 'no', 'nothing has changed');
+    like($fails->('expect_baseline', 'connections=0'),
+         qr/^connections is 1, expected 0$/, 'a gauge');
+    open my $leak, '<', '/dev/null';
+    like($fails->('expect_baseline', ''),
+         qr/^\d+ descriptors of files, expected \d+$/, 'a descriptor');
+    close $leak;
+    my $large = 'x' x 20_000_000;
+    like($fails->('expect_baseline', ''), qr/^worker $$ has grown by \d{8} /,
+         'memory') unless $ENV{TEST_NGINX_USE_VALGRIND};
+    is($fails->('expect_counters', 'connections connections<='), 'no',
+       'a counter');
+    $nginx->{scenario}{clients}{c}{tally}{connections} = 1;
+    like($fails->('expect_counters', 'connections'),
+         qr/^connections is 0, clients have seen 1$/, 'another counter');
+    is($fails->('expect_idle', '200ms'), 'no', 'waiting');
+    my $ticks = 0;
+    local *Test::Nginx::WebSocket::Baseline::cpu = sub { $ticks += 10 };
+    like($fails->('expect_idle', '200ms'), qr/^workers were busy for /,
+         'a busy loop');
+    unlink "$dir/logs/nginx.pid";
+}
+
+
 # with a sanitizer's log there would be an assertion more, and a log's name
 # that Test::Nginx makes of the file's
 delete @ENV{qw( TEST_NGINX_SERVER_PORT ASAN_OPTIONS UBSAN_OPTIONS )};

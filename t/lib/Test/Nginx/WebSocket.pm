@@ -62,6 +62,13 @@ BEGIN {
                  = File::Spec->rel2abs("t/servroot_$port")
         unless $ENV{TEST_NGINX_SERVROOT};
 
+    # the path of a binary that executes itself again has to be a whole one
+    my $binary = $ENV{TEST_NGINX_BINARY} // 'nginx';
+    ($ENV{TEST_NGINX_BINARY}) = grep { -x } map { "$_/$binary" }
+                                split(/:/, $ENV{PATH}), '/usr/sbin'
+        unless $binary =~ m{/};
+    delete $ENV{TEST_NGINX_BINARY} unless defined $ENV{TEST_NGINX_BINARY};
+
     $ENV{TEST_NGINX_MODULE} //= "$root/build/ngx_http_messaging_module.so";
     $ENV{TEST_NGINX_STREAM_PORT} //= $port;
     $ENV{TEST_NGINX_TLS_PORT} = $port + 1;
@@ -163,7 +170,7 @@ sub single {
 
 sub left_out {
     my ($block) = @_;
-    my $master = qr/^nginx:\s+(?:reload|quit|kill_worker_of)\b/m;
+    my $master = qr/^nginx:\s+(?:reload|quit|upgrade|kill_worker_\w+|kill_all_workers)\b/m;
 
     return 1 if single() && ($block->websocket // '') =~ $master;
     for (lines($block->not_in)) {
@@ -455,7 +462,14 @@ sub stop_nginx {
     open my $in, '<', $PidFile or return 0;
     my ($pid) = (readline($in) // '') =~ /(\d+)/ or return 0;
     my @workers = Test::Nginx::WebSocket::Process::children($pid);
+    my $old;
 
+    # another master, of a scenario that ended too early
+    ($old) = (readline($in) // '') =~ /(\d+)/
+        if open $in, '<', "$PidFile.oldbin";
+    Test::Nginx::WebSocket::Process::finish($old, 'TERM', $timeout) if $old;
+
+    kill 'CONT', @workers;
     Test::Nginx::WebSocket::Process::finish($pid, 'QUIT', $timeout)
         or Test::More::fail("$name - nginx stopped within $timeout s");
     kill 'KILL', grep { Test::Nginx::WebSocket::Process::alive($_) } @workers;

@@ -9,7 +9,8 @@ package Test::Nginx::WebSocket::Client;
 use strict;
 use warnings;
 
-use parent 'Test::Nginx::WebSocket::Stream';
+use parent qw( Test::Nginx::WebSocket::Stream
+               Test::Nginx::WebSocket::Talk );
 
 use Digest::SHA qw( sha1_base64 );
 use IO::Socket::INET;
@@ -120,6 +121,12 @@ sub request {
 
 sub upgrade {
     my ($self, $path) = @_;
+    $self->begin_upgrade($path);
+    $self->await_response;
+}
+
+sub begin_upgrade {
+    my ($self, $path) = @_;
     my $key = encode_base64(join('', map { chr int rand 256 } 1 .. 16), '');
     my ($ahead, $close) = delete $self->{corked}
                           ? @$self{qw( out sent_close )} : ('');
@@ -127,12 +134,12 @@ sub upgrade {
     $self->open_socket;
     $self->{sent_close} = $close;
     $self->{mode} = 'http';
+    $self->{path} = $path;
     $self->note("> connect $path");
     $self->write($self->request("GET $path HTTP/1.1", [Host => 'localhost'],
         [Upgrade => 'websocket'], [Connection => 'Upgrade'],
         ['Sec-WebSocket-Version' => 13], ['Sec-WebSocket-Key' => $key])
         . $ahead);
-    $self->await_response;
 }
 
 sub await_response {
@@ -393,8 +400,10 @@ sub parse_response {
         if ($r->{status} == 101) {
             $r->{complete} = 1;
             $self->{mode} = 'websocket';
+            $self->{tally}{accepted}++;
             eval { $self->check_upgrade; 1 }
                 or $self->bad('handshake: ' . $@ =~ s/\n//r);
+            $self->talk_opened if $self->{talk};
             return;
         }
 
@@ -480,7 +489,10 @@ sub on_frame {
         $self->on_close($payload);
 
     } else {
+        $self->{tally}{'messages.out'}++;
         return if grep { $payload =~ $_ } @{$self->{ignore} // []};
+        return if $self->{talk} && $opcode == $Opcode{text}
+                  && $self->talk_heard($payload);
         push @{$self->{messages}},
             {text => $payload, opcode => $opcode, deflated => $compressed,
              wire => $wire};
@@ -499,6 +511,7 @@ sub on_close {
             unless valid_utf8($reason);
     }
     $self->{closed} = {code => $code // 'none', reason => $reason // ''};
+    $self->{tally}{'closes.' . ($code // 1005)}++;
     return if $self->{sent_close} || !$self->{auto_close};
 
     # a server that asks to close has to wait for the answer
@@ -645,11 +658,13 @@ sub do_recv_none {
 sub unread {
     my ($self) = @_;
     return undef if $self->{gone_by_us};
-    return $self->{bad} if $self->{bad};
+    return $self->{talk}{bad} if $self->{talk} && $self->{talk}{bad};
+    return $self->{bad} if $self->{bad} && !$self->{talk};
     return 'unread message ' . brief($_->{text})
         for @{$self->{messages}};
     return "unread pong \"$_\"" for @{$self->{pongs}};
-    return undef if $self->{mode} ne 'websocket' || $self->{may_close};
+    return undef if $self->{mode} ne 'websocket' || $self->{may_close}
+                    || $self->{talk} && !$self->{talk}{stay};
     return "unexpected close $self->{closed}{code} $self->{closed}{reason}"
         if $self->{closed} && !$self->{closed}{seen};
     return "connection ended ($self->{eof})" if $self->{unseen_end};
@@ -683,6 +698,7 @@ sub send_frame {
         . ($opcode == 8 && length $payload > 1
            ? unpack('n', $payload) . ' ' . substr $payload, 2 : $payload));
     $self->{sent_close} = 1 if $opcode == $Opcode{close};
+    $self->{tally}{'messages.in'}++ if $opcode < 8 && ($f{fin} // 1);
     $self->write(pack('CC', ($f{fin} // 1) << 7 | ($f{rsv} // 0) << 4 | $opcode,
                       ($mask ne '' && 0x80) | $size)
         . ($form == 16 ? pack 'n', $length : $form == 64 ? pack 'Q>', $length

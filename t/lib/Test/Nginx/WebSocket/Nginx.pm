@@ -8,6 +8,8 @@ package Test::Nginx::WebSocket::Nginx;
 use strict;
 use warnings;
 
+use parent 'Test::Nginx::WebSocket::Baseline';
+
 use Test::Nginx::WebSocket::JWT;
 use Test::Nginx::WebSocket::Metrics qw( check_expressions check_manual
                                         check_same expressions parse_text
@@ -56,8 +58,14 @@ sub master {
 sub workers {
     my ($self) = @_;
     my $master = $self->master;
-    return $self->{single} ? $master
-                           : Test::Nginx::WebSocket::Process::children($master);
+    return $self->{single} ? $master : $self->children($master);
+}
+
+# a master of another binary is a child, too
+sub children {
+    my ($self, $master) = @_;
+    return grep { !$self->{masters}{$_} }
+           Test::Nginx::WebSocket::Process::children($master);
 }
 
 # until the old workers have begun to leave and new ones have come instead
@@ -70,7 +78,7 @@ sub do_reload {
     wait_for(sub {
         my $log = $self->log('error');
         my @now = $self->workers;
-        return (grep { !$old{$_} } @now) >= keys %old
+        return (grep { !$old{$_} } @now) >= $self->{scenario}{workers}
             && !grep { $old{$_} && $log !~ /\b$_#\d+: gracefully shutting/ }
                 @now;
     }, 'no new workers');
@@ -91,10 +99,70 @@ sub do_expect_exit {
              'nginx did not exit');
 }
 
-# its alert in error.log is then expected
-sub do_kill_worker_of {
+# USR2: a new master and its workers besides the old ones
+sub do_upgrade {
+    my ($self) = @_;
+    my $old = $self->master;
+    my $new;
+
+    kill 'USR2', $old or die "cannot signal $old: $!\n";
+    wait_for(sub { -e "$self->{root}/logs/nginx.pid.oldbin"
+                   && ($new = $self->master) != $old }, 'no new master');
+    @{$self->{masters}}{$old, $new} = (1, 1);
+    @$self{qw( old new )} = ($old, $new);
+    $self->do_expect_workers($self->{scenario}{workers});
+}
+
+sub do_signal_old {
+    my ($self, $signal) = @_;
+    kill $signal, $self->{old} or die "cannot signal $self->{old}: $!\n";
+}
+
+sub do_expect_old_workers {
+    my ($self, $want) = @_;
+    my @now;
+    wait_for(sub { $want == (@now = $self->children($self->{old})) },
+             "not $want old workers within time");
+}
+
+# one of the two masters is gone, and the other one is nginx
+sub do_expect_only {
+    my ($self, $which) = @_;
+    my ($stays, $goes) = $which eq 'old' ? @$self{qw( old new )}
+                                         : @$self{qw( new old )};
+    wait_for(sub { !Test::Nginx::WebSocket::Process::alive($goes)
+                   && !-e "$self->{root}/logs/nginx.pid.oldbin"
+                   && $self->master == $stays },
+             "the $which master is not the only one");
+}
+
+sub worker_of { return $_[0]{scenario}->client($_[1])->worker }
+
+sub do_pause_worker_of {
     my ($self, $name) = @_;
-    my $pid = $self->{scenario}->client($name)->worker;
+    Test::Nginx::WebSocket::Process::pause($self->worker_of($name));
+}
+
+sub do_continue_worker_of { kill 'CONT', $_[0]->worker_of($_[1]) }
+
+sub do_kill_worker_of { $_[0]->kill_worker($_[0]->worker_of($_[1])) }
+
+# one that serves none of these
+sub do_kill_worker_but {
+    my ($self, $names) = @_;
+    my %not = map { $self->worker_of($_) => 1 } split /,/, $names;
+    my ($pid) = grep { !$not{$_} } $self->workers;
+    $self->kill_worker($pid // die "there is no other worker\n");
+}
+
+sub do_kill_all_workers {
+    my ($self) = @_;
+    $self->kill_worker($_) for $self->workers;
+}
+
+# its alert in error.log is then expected
+sub kill_worker {
+    my ($self, $pid) = @_;
 
     push @{$self->{allowed}}, qr/ $pid exited on signal 9/;
     kill 'KILL', $pid or die "cannot kill $pid: $!\n";
@@ -166,6 +234,14 @@ sub do_remove_file {
     unlink "$self->{root}/conf/$name" or die "cannot remove $name: $!\n";
 }
 
+sub fetch_status {
+    my ($self, $path) = @_;
+    my $client = $self->{scenario}->new_client('status');
+    $client->do_http('GET ' . ($path // '/status'));
+    $client->do_expect_status(200);
+    return parse($self->{last} = $client->{last});
+}
+
 # "[PATH] KEY VALUE": asks until the value at the dotted KEY is that JSON
 sub do_status {
     my ($self, $args) = @_;
@@ -175,10 +251,7 @@ sub do_status {
     my $why;
 
     Test::Nginx::WebSocket::Stream::wait_for(sub {
-        my $client = $self->{scenario}->new_client('status');
-        $client->do_http('GET ' . ($path // '/status'));
-        $client->do_expect_status(200);
-        my $got = at_path(parse($self->{last} = $client->{last}), $key);
+        my $got = at_path($self->fetch_status($path), $key);
         return !($why = diff($got, $want, $key));
     }, undef, 0.02) or die "$why\n";
 }

@@ -48,11 +48,11 @@ sub start {
 }
 
 sub stop {
-    my ($self) = @_;
+    my ($self, $signal) = @_;
     my $pid = delete $self->{pid} or return;
     $self->shut_connections;
     kill 'CONT', $pid;
-    Test::Nginx::WebSocket::Process::finish($pid, 'TERM', 5);
+    Test::Nginx::WebSocket::Process::finish($pid, $signal // 'TERM', 5);
 }
 
 # before a block, or after a scenario that left it stopped or paused
@@ -240,6 +240,7 @@ sub do_restart {
 }
 
 sub do_stop { $_[0]->stop }
+sub do_kill { $_[0]->stop('KILL') }
 sub do_pause { kill 'STOP', $_[0]{pid} }
 sub do_continue { kill 'CONT', $_[0]{pid} }
 

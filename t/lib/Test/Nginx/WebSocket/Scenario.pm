@@ -130,6 +130,7 @@ sub run {
     my $unread = $failed ? '' : $self->unread;
     $self->{report}->(!$unread, "$title - nothing left unread",
                       $unread . $self->transcript) unless $failed;
+    Test::Nginx::WebSocket::Stream::no_ticks();
     $_->shut for values %{$self->{clients}};
     return !$failed && !$unread;
 }

@@ -17,10 +17,13 @@ use Scalar::Util qw( refaddr );
 use Test::Nginx::WebSocket::Match qw( brief );
 use Test::Nginx::WebSocket::Process;
 
+use constant TICK => 0.005;
+
 our $Timeout = $ENV{TEST_NGINX_WS_TIMEOUT} || 10;
 our @Transcript;
 
 my %Watched;
+my %Tick;           # of those that act by themselves
 my $Start = 0;
 
 $Timeout *= 3 if $ENV{TEST_NGINX_USE_VALGRIND} && !$ENV{TEST_NGINX_WS_TIMEOUT};
@@ -34,14 +37,40 @@ sub begin_transcript {
 
 sub note {
     my ($who, $text) = @_;
+    return if $who eq 'status';         # asked again and again
     push @Transcript, sprintf '%8.3f  %-8s %s', now() - $Start, $who,
                       brief($text);
 }
 
+# $do is done again and again, whatever is waited for, until it is called
+# without
+sub tick {
+    my ($who, $do) = @_;
+    $do ? $Tick{refaddr $who} = $do : delete $Tick{refaddr $who};
+}
+
+sub no_ticks { %Tick = () }
+
 # one turn of the loop, $timeout seconds at most
 sub turn {
     my ($timeout) = @_;
+
+    my $end = now() + $timeout;
+
+    while (%Tick) {
+        $_->() for values %Tick;
+        my $left = $end - now();
+        return if turn_once($left < TICK ? $left : TICK) || $left <= TICK;
+    }
+    turn_once($timeout);
+}
+
+# true if there was something to do
+sub turn_once {
+    my ($timeout) = @_;
     my ($rin, $win) = ('', '');
+    $timeout = 0 if $timeout < 0;
+
     my @streams = values %Watched;
 
     for my $s (@streams) {
@@ -49,7 +78,7 @@ sub turn {
         vec($rin, $fd, 1) = 1 unless $s->{stalled};
         vec($win, $fd, 1) = 1 if length $s->{out} && !$s->{corked};
     }
-    return if select(my $r = $rin, my $w = $win, undef, $timeout) <= 0;
+    return 0 if select(my $r = $rin, my $w = $win, undef, $timeout) <= 0;
 
     for my $s (@streams) {
         next unless $Watched{refaddr $s};
@@ -57,6 +86,7 @@ sub turn {
         $s->flush if vec $w, $fd, 1;
         $s->fill if $Watched{refaddr $s} && vec $r, $fd, 1;
     }
+    return 1;
 }
 
 # turns until $condition is true: 1, or 0 after $timeout; conditions which no
