@@ -190,12 +190,14 @@ ngx_messaging_host_leased(void *data, ngx_messaging_resp_reply_t *reply)
 static void
 ngx_messaging_host_refused(ngx_messaging_host_t *host, ngx_str_t *why)
 {
-    if (why->len < 8 || ngx_strncmp(why->data, "LOADING ", 8) != 0) {
+    /* one that loads its data, or runs a script, is asked again */
+
+    if ((why->len < 8 || ngx_strncmp(why->data, "LOADING ", 8) != 0)
+        && (why->len < 5 || ngx_strncmp(why->data, "BUSY ", 5) != 0))
+    {
         ngx_messaging_host_draw(host, why);
         return;
     }
-
-    /* the keys of other hosts will be there in a moment */
 
     if (!host->warned) {
         host->warned = 1;

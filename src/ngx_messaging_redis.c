@@ -76,11 +76,13 @@ struct ngx_messaging_redis_s {
     ngx_msec_t                     heard;       /* bytes from Redis */
     ngx_msec_t                     pinged;
     ngx_uint_t                     connects;
+    ngx_uint_t                     changes;     /* not yet confirmed */
 
     unsigned                       connected:1;
     unsigned                       feeding:1;
     unsigned                       failed:1;    /* while feeding */
     unsigned                       pinging:1;
+    unsigned                       pong:1;      /* is to come */
 };
 
 
@@ -496,9 +498,15 @@ ngx_messaging_redis_push(ngx_messaging_redis_t *redis,
 
     if (reply->type == REDIS_REPLY_STATUS
         || (reply->type == REDIS_REPLY_ARRAY && kind->len == 4
-            && ngx_strncmp(kind->data, "pong", 4) == 0))
+            && ngx_strncmp(kind->data, "pong", 4) == 0)
+        || (reply->type == REDIS_REPLY_ERROR && redis->pong
+            && redis->changes == 0))
     {
-        /* that of PING, before and after the first subscription */
+        /*
+         * That of PING, before and after the first subscription, and of a
+         * Redis that cannot save: it refuses PING, but is alive.
+         */
+        redis->pong = 0;
         return;
     }
 
@@ -517,6 +525,10 @@ ngx_messaging_redis_push(ngx_messaging_redis_t *redis,
     {
         ngx_messaging_redis_fail(redis, 0, "unexpected reply to subscriber");
         return;
+    }
+
+    if (redis->changes && kind->len != sizeof("message") - 1) {
+        redis->changes--;
     }
 
     redis->events->push(redis->data, reply);
@@ -673,6 +685,7 @@ ngx_messaging_redis_check_silence(ngx_messaging_redis_t *redis)
     ngx_str_set(&ping, "PING");
 
     if (ngx_messaging_pipeline_send(&redis->pipeline, 1, &ping) == NGX_OK) {
+        redis->pong = 1;
         ngx_post_event(&redis->flush, &ngx_posted_events);
     }
 }
@@ -690,6 +703,7 @@ ngx_messaging_redis_command(ngx_messaging_redis_t *redis, ngx_uint_t argc,
 
     if (redis->kind == NGX_MESSAGING_REDIS_SUBSCRIBER) {
         rc = ngx_messaging_pipeline_send(&redis->pipeline, argc, argv);
+        redis->changes += (rc == NGX_OK) ? argc - 1 : 0;
 
     } else {
         rc = ngx_messaging_pipeline_command(&redis->pipeline, argc, argv,
@@ -880,4 +894,6 @@ ngx_messaging_redis_disconnect(ngx_messaging_redis_t *redis)
     redis->connected = 0;
     redis->failed = 0;
     redis->pinging = 0;
+    redis->pong = 0;
+    redis->changes = 0;
 }
