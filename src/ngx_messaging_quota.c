@@ -178,7 +178,9 @@ ngx_messaging_quota_count(ngx_messaging_quota_t *q, uint64_t key)
 
         table = ngx_messaging_counts_get(&counts, key);
 
-        if (table && ngx_messaging_shm_alive(slot)) {
+        if (table
+            && ngx_messaging_shm_alive(slot, NGX_MESSAGING_SHM_LEASE))
+        {
             n += table;
         }
     }

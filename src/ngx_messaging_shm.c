@@ -308,7 +308,7 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
 
 
 ngx_uint_t
-ngx_messaging_shm_alive(ngx_messaging_slot_t *slot)
+ngx_messaging_shm_alive(ngx_messaging_slot_t *slot, ngx_atomic_int_t lease)
 {
     ngx_pid_t  pid;
 
@@ -324,9 +324,7 @@ ngx_messaging_shm_alive(ngx_messaging_slot_t *slot)
 
     /* the pid may have been given to somebody else: hence the lease */
 
-    if ((ngx_atomic_int_t) (ngx_current_msec / 1000 - slot->beat)
-        > NGX_MESSAGING_SHM_LEASE)
-    {
+    if ((ngx_atomic_int_t) (ngx_current_msec / 1000 - slot->beat) > lease) {
         return 0;
     }
 
@@ -351,7 +349,7 @@ ngx_messaging_shm_claim(ngx_messaging_shm_t *shm)
             /* ngx_pid: a worker before us had the number and left nothing */
 
             if (pid != (ngx_atomic_uint_t) ngx_pid
-                && ngx_messaging_shm_alive(slot))
+                && ngx_messaging_shm_alive(slot, NGX_MESSAGING_SHM_ABANDON))
             {
                 continue;
             }
@@ -458,7 +456,9 @@ ngx_messaging_shm_sum(ngx_messaging_shm_t *shm, ngx_messaging_slot_t *own,
 
         if (ngx_messaging_shm_stats[stat].gauge) {
 
-            if (slot->stats[stat] == 0 || !ngx_messaging_shm_alive(slot)) {
+            if (slot->stats[stat] == 0
+                || !ngx_messaging_shm_alive(slot, NGX_MESSAGING_SHM_LEASE))
+            {
                 continue;
             }
         }
@@ -478,7 +478,7 @@ ngx_messaging_shm_workers(ngx_messaging_shm_t *shm)
     n = 0;
 
     for (i = 0; i < NGX_MESSAGING_SHM_SLOTS; i++) {
-        n += ngx_messaging_shm_alive(&shm->slots[i]);
+        n += ngx_messaging_shm_alive(&shm->slots[i], NGX_MESSAGING_SHM_LEASE);
     }
 
     return n;

@@ -25,9 +25,14 @@
 
 #define NGX_MESSAGING_SHM_SLOTS  256
 
-/* a worker that has not touched its slot for so long is not there any more */
-#define NGX_MESSAGING_SHM_LEASE  60          /* seconds */
-#define NGX_MESSAGING_SHM_BEAT   10
+/*
+ * A worker that has not touched its slot for so long is not counted any more.
+ * It may only have been stopped, and write there again: the slot is another's
+ * when its process is gone, or nothing was heard of it for very long.
+ */
+#define NGX_MESSAGING_SHM_LEASE    60        /* seconds */
+#define NGX_MESSAGING_SHM_ABANDON  3600
+#define NGX_MESSAGING_SHM_BEAT     10
 
 /* what a connection may be counted as besides: its user and its address */
 #define NGX_MESSAGING_SHM_QUOTAS  2
@@ -204,7 +209,8 @@ typedef struct {
  *
  * ngx_messaging_shm_sum() adds a counter up.  "own" may be a slot that is not
  * in the zone, or NULL.  ngx_messaging_shm_workers() counts living workers,
- * ngx_messaging_shm_alive() tells whether a slot has one.
+ * ngx_messaging_shm_alive() tells whether a slot has one that was heard of
+ * within "lease" seconds, and is there.
  *
  * ngx_messaging_shm_id() draws an id below 2^53: milliseconds since 2025 in
  * 41 bits, the host number (0..63) in 6, a sequence in 6; unique and growing
@@ -221,7 +227,8 @@ void ngx_messaging_shm_retire(ngx_messaging_shm_t *shm,
     ngx_messaging_slot_t *slot);
 uint64_t ngx_messaging_shm_sum(ngx_messaging_shm_t *shm,
     ngx_messaging_slot_t *own, ngx_uint_t stat);
-ngx_uint_t ngx_messaging_shm_alive(ngx_messaging_slot_t *slot);
+ngx_uint_t ngx_messaging_shm_alive(ngx_messaging_slot_t *slot,
+    ngx_atomic_int_t lease);
 ngx_uint_t ngx_messaging_shm_workers(ngx_messaging_shm_t *shm);
 uint64_t ngx_messaging_shm_id(ngx_messaging_shm_t *shm, ngx_uint_t host);
 
