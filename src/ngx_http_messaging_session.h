@@ -203,6 +203,8 @@ struct ngx_http_messaging_worker_s {
     ngx_uint_t                         flushed;       /* before "over" */
     ngx_uint_t                         nrefusals;     /* that wait */
 
+    int64_t                            clock;         /* less monotonic */
+
     ngx_http_messaging_out_t          *free_out;
     ngx_uint_t                         nfree_out;
     ngx_messaging_message_t           *pong;

@@ -21,6 +21,7 @@
 
 
 #define NGX_HTTP_MESSAGING_DRAIN_TICK  50
+#define NGX_HTTP_MESSAGING_CLOCK_STEP  1000         /* ms */
 
 
 static ngx_int_t ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
@@ -29,6 +30,8 @@ static void ngx_http_messaging_worker_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_messaging_worker_t *worker);
 static void ngx_http_messaging_worker_posted(ngx_event_t *ev);
 static void ngx_http_messaging_worker_beat(ngx_event_t *ev);
+static void ngx_http_messaging_worker_clock(
+    ngx_http_messaging_worker_t *worker);
 static void ngx_http_messaging_worker_drain_tick(ngx_event_t *ev);
 static ngx_uint_t ngx_http_messaging_worker_open(
     ngx_http_messaging_worker_t *worker);
@@ -201,6 +204,7 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
 
     broker->ops->start(broker);
 
+    ngx_http_messaging_worker_clock(worker);
     ngx_add_timer(&worker->beat, NGX_MESSAGING_SHM_BEAT * 1000);
 
     return NGX_OK;
@@ -314,7 +318,45 @@ ngx_http_messaging_worker_beat(ngx_event_t *ev)
     worker = c->data;
 
     ngx_messaging_shm_beat(worker->slot);
+    ngx_http_messaging_worker_clock(worker);
+
     ngx_add_timer(ev, NGX_MESSAGING_SHM_BEAT * 1000);
+}
+
+
+/*
+ * Deadlines are monotonic, but tokens expire by the time of day: when the
+ * clock was set, or stood still with the machine, they have to be looked at.
+ */
+
+static void
+ngx_http_messaging_worker_clock(ngx_http_messaging_worker_t *worker)
+{
+    int64_t                        clock, step;
+    ngx_queue_t                   *q;
+    ngx_http_messaging_session_t  *s;
+
+    clock = ngx_http_messaging_session_now() - (int64_t) ngx_current_msec;
+    step = clock - worker->clock;
+
+    if (step < NGX_HTTP_MESSAGING_CLOCK_STEP
+        && step > -NGX_HTTP_MESSAGING_CLOCK_STEP)
+    {
+        return;
+    }
+
+    worker->clock = clock;
+
+    for (q = ngx_queue_head(&worker->sessions);
+         q != ngx_queue_sentinel(&worker->sessions);
+         q = ngx_queue_next(q))
+    {
+        s = ngx_queue_data(q, ngx_http_messaging_session_t, queue);
+
+        if (s->open) {
+            ngx_http_messaging_session_schedule(s);
+        }
+    }
 }
 
 

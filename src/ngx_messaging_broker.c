@@ -8,7 +8,7 @@
 #include "ngx_messaging_broker.h"
 
 
-#define NGX_MESSAGING_BROKER_LOG_INTERVAL  60
+#define NGX_MESSAGING_BROKER_LOG_INTERVAL  60000     /* ms */
 
 
 static void ngx_messaging_broker_drop(ngx_messaging_broker_t *broker,
@@ -81,7 +81,8 @@ ngx_messaging_broker_drop(ngx_messaging_broker_t *broker,
     broker->dropped++;
 
     if (broker->logged
-        && ngx_time() - broker->logged < NGX_MESSAGING_BROKER_LOG_INTERVAL)
+        && ngx_current_msec - broker->logged
+           < NGX_MESSAGING_BROKER_LOG_INTERVAL)
     {
         return;
     }
@@ -94,7 +95,7 @@ ngx_messaging_broker_drop(ngx_messaging_broker_t *broker,
                   "%ui dropped since the last such line",
                   &name, why, broker->dropped);
 
-    broker->logged = ngx_time();
+    broker->logged = ngx_current_msec;
     broker->dropped = 0;
 }
 

@@ -66,7 +66,7 @@ struct ngx_messaging_broker_s {
     size_t                         max_message;
 
     ngx_uint_t                     dropped;     /* since the last line */
-    time_t                         logged;
+    ngx_msec_t                     logged;      /* 0: not yet */
 };
 
 

@@ -37,9 +37,9 @@ sub descriptors {
 sub memory {
     my ($pid) = @_;
 
-    return if ($ENV{ASAN_OPTIONS} // '') ne ''
-              || $ENV{TEST_NGINX_USE_VALGRIND};
-    open my $in, '<', "/proc/$pid/status" or return;
+    return undef if ($ENV{ASAN_OPTIONS} // '') ne ''
+                    || $ENV{TEST_NGINX_USE_VALGRIND};
+    open my $in, '<', "/proc/$pid/status" or return undef;
     my ($kb) = map { /^RssAnon:\s+(\d+)/ } readline $in;
     return $kb && $kb * 1024;
 }
