@@ -533,6 +533,37 @@ my %tests = (
            'tls: a notification arrives', $frame);
     },
 
+    proxy => sub {
+        my %claims = (user_id => 5, conversations => '*');
+        my $token = jwt('HS256', $private{HS256}, %claims);
+        my $path = "/ws/messaging/42/?token=$token";
+        my $from = sub { return "X-Forwarded-For: 10.1.1.1, 203.0.113.$_[0]" };
+        my (@open, %count);
+
+        meets('pong', 'proxy: a client', '', $path, $from->(1));
+
+        my ($status) = upgrade('', $path, $from->(1),
+                               'Origin: https://www.example.net');
+
+        ok($status == 403, 'proxy: a page of another origin', $status);
+
+        # each through another address, all of one user
+
+        for my $n (2 .. 12) {
+            my ($status, undef, $socket) = upgrade('', $path, $from->($n));
+
+            transmit($socket, '{"type":"ping"}') if $status == 101;
+
+            my $answer = $status == 101 ? receive($socket) : "status $status";
+
+            push @open, $socket if $answer =~ /pong/;
+            $count{$answer}++ if $answer !~ /pong/;
+        }
+
+        ok(@open == 10 && keys %count == 1 && $count{'close 1013'} == 1,
+           'proxy: 10 connections of a user', scalar @open, %count);
+    },
+
     jwks => sub {
         my %claims = (iss => 'https://id.example.com', aud => 'chat',
                       sub => 'ann', conversations => [7, 'team-42']);

@@ -101,6 +101,13 @@ for my $file (map { m{(ngx_\w+)\.c\z} } glob 'src/*.c') {
     ok($tour =~ /\b\Q$file.c/ || $tour =~ /`\Q$short.c`/, "tour: $file.c");
 }
 
+# attacks: each has a file of tests, and each file is there
+my ($attacks) = $readme =~ /^### Attacks, and what holds them\n(.*?)^### /ms;
+my @attacks = ($attacks // '') =~ /^\| (?!attack\b|-)(.+) \|$/gm;
+ok(@attacks > 30, 'attacks');
+like($_, qr{`t/[\w-]+\.t`\z}, "tests of: $_") for @attacks;
+ok(-f $_, "$_ exists") for $readme =~ m{`(t/[\w-]+\.t)`}g;
+
 # links within the page
 my %anchor = map { lc($_) =~ s/[^\w -]//gr =~ tr/ /-/r => 1 }
              $readme =~ /^#+ (.+)$/gm;
