@@ -439,9 +439,12 @@ sub findings {
                 if $line =~ $Bad && $name ne 'access.log';
 
             # nginx's own of requests that it refuses before any module sees
-            # them are beyond reach
+            # them are beyond reach; what stands in front of the "?" is no
+            # argument but the name of a file
+            (my $logged = $line) =~ s/\bopen\(\) ".*?" failed//;
+
             push @found, "a token in $name: " . substr $line, 0, 300
-                if $line =~ /[?&]token=eyJ/
+                if $logged =~ /[?&]token=eyJ/
                    && ($line =~ / messaging / || $line !~ /\[(?:info|debug)\]/)
                    && $line !~ / while reading client request (?:headers|line),/;
         }
