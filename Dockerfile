@@ -33,7 +33,7 @@ RUN apt-get update \
 
 COPY --from=build /src/build/ngx_http_messaging_module.so \
     /usr/lib/nginx/modules/
-COPY conf.d/minimal.conf conf.d/tls.conf conf.d/jwks.conf \
+COPY conf.d/minimal.conf conf.d/tls.conf conf.d/jwks.conf conf.d/proxy.conf \
     /etc/nginx/messaging/
 
 EXPOSE 8080

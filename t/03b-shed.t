@@ -105,6 +105,14 @@ sub gets_small {
            map { split } @names;
 }
 
+# the others have read each before the next one comes: on a busy machine they
+# would be slow themselves; the typing of T1 is their own
+sub one_by_one {
+    return join '', map {
+        publish($_) . ($_ eq 'T1' ? '' : gets('c1..c4', $_))
+    } map { split } @_;
+}
+
 # each of the kinds has to give way to those above it and to no other
 sub order {
     my $all = 'M0 T1 P1 R1 T2 M1 T3 P2 P3 R2 M2 R3 P4 M3 M4 T4';
@@ -112,7 +120,7 @@ sub order {
     return stalled() . <<'EOS'
 c1..c4: connect /ws/messaging/7/?token=$jwt_ann
 EOS
-    . publish($all) . <<'EOS'
+    . one_by_one($all) . <<'EOS'
 nginx: status sheds.typing 4
 nginx: status sheds.presence 4
 nginx: status sheds.receipt 3
@@ -120,15 +128,14 @@ nginx: status sheds.typing_coalesced 0
 nginx: status limits.send_buffer 0
 nginx: expect_log /(?s)\A(?=.*leaving out typing)(?=.*leaving out presence)(?=.*leaving out receipts)(?!.*leaving out (\w+)\b.*leaving out \1)/
 EOS
-    . gets('c1..c4', $all =~ s/ T1| T$//gr) . <<'EOS'
+    . <<'EOS'
 slow: resume
 EOS
     . gets('slow', 'M0 M1 M2 M3 M4')
     # who has caught up gets everything again, and the log its next line
     . small(7, 'T1 P1 R1')
     . gets_small('slow', 'T1 P1 R1') . gets_small('c1..c4', 'P1 R1')
-    . "slow: stall\n" . publish('M0 T2 P2 R2 M1 T3 T5')
-    . gets('c1..c4', 'M0 T2 P2 R2 M1 T3 T5') . <<'EOS'
+    . "slow: stall\n" . one_by_one('M0 T2 P2 R2 M1 T3 T5') . <<'EOS'
 nginx: status sheds.typing 6
 nginx: status sheds.presence 4
 nginx: expect_log /(?s)leaving out typing.*leaving out typing/

@@ -106,7 +106,7 @@ redis: start
 redis: publish messaging:7 junk
 ann,bob: expect_resyncs 1
 nginx: status redis.ready $WORKERS
-eve:   connect /ws/messaging/7/?token=$jwt_ann
+eve:   connect /ws/messaging/8/?token=$jwt_ann
 eve:   auto_close off
 eve:   frame mask=0 text=x
 eve:   expect_close 1002
