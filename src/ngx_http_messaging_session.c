@@ -293,6 +293,12 @@ ngx_http_messaging_session_finalize(ngx_http_messaging_session_t *s,
     c->idle = 0;
     c->log->action = "closing connection";
 
+    if (s->pending) {
+        /* TLS has begun a record, and no other, such as the one that ends the
+           connection, can be sent before that is complete */
+        c->error = 1;
+    }
+
     /* what nginx may still do for the request needs its own handlers */
 
     if (s->open) {

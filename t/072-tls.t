@@ -98,3 +98,55 @@ ann:   connect /ws/messaging/7/?token=$jwt_ann
 ann:   split 1
 ann:   send {"type":"ping"}
 ann:   recv {"type":"pong"}
+
+
+
+=== TEST 5: who leaves while a record is on its way is no error of TLS
+--- http_config
+messaging_close_timeout 100ms;
+server {
+    listen 127.0.0.1:$TEST_NGINX_TLS_PORT ssl sndbuf=4096;
+    ssl_certificate $TEST_NGINX_KEYS/cert.pem;
+    ssl_certificate_key $TEST_NGINX_KEYS/cert.key;
+    server_name none;
+}
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+tls on
+
+a: rcvbuf 4096
+a: connect /ws/messaging/7/?token=$jwt_ann
+a: stall
+redis: command EVAL "redis.call('PUBLISH', 'messaging:7', '{\"x\":\"' .. string.rep('x', 60000) .. '\"}')" 0
+redis: expect_reply null
+nginx: status broker.received 1
+a: shutdown
+nginx: status connections 0
+
+b: rcvbuf 4096
+b: connect /ws/messaging/7/?token=$jwt_ann
+b: stall
+redis: command EVAL "redis.call('PUBLISH', 'messaging:7', '{\"x\":\"' .. string.rep('x', 60000) .. '\"}')" 0
+redis: expect_reply null
+nginx: status broker.received 2
+b: reset
+nginx: status connections 0
+
+c: rcvbuf 4096
+c: connect /ws/messaging/7/?token=$jwt_ann
+c: stall
+redis: command EVAL "redis.call('PUBLISH', 'messaging:7', '{\"x\":\"' .. string.rep('x', 60000) .. '\"}')" 0
+redis: expect_reply null
+nginx: status broker.received 3
+c: close 1000
+nginx: status connections 0
+
+a,c: may_close
+a,c: resume
+a,c: expect_gone
+nginx: status closes.1006 2
+nginx: status closes.1000 1
+nginx: quit
+nginx: expect_exit
+nginx: no_log /SSL_shutdown\(\) failed/
