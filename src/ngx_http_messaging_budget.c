@@ -12,7 +12,16 @@
  * messaging_max_queued: when the memory of a worker for messages that wait is
  * over its limit, the connections that have the most of it give up theirs,
  * until a tenth of the limit is free.  Who has nothing waiting stays.
+ *
+ * A frame that has begun cannot be given up without its connection.  Where it
+ * is most of what waits the connection is cut off: else nothing would become
+ * free, and others would have to go in its place.
  */
+
+
+/* what has been given up takes its time to leave, if it is no more than this */
+
+#define NGX_HTTP_MESSAGING_BUDGET_REST  512
 
 
 static size_t ngx_http_messaging_budget_weight(
@@ -86,13 +95,19 @@ ngx_http_messaging_budget(ngx_event_t *ev)
 static size_t
 ngx_http_messaging_budget_weight(ngx_http_messaging_session_t *s)
 {
-    /* what has been given up already takes its time to leave */
+    size_t  weight;
 
-    if (!s->open || s->failed || s->emptied) {
+    if (!s->open || s->failed) {
         return 0;
     }
 
-    return s->queued + (s->assembly ? s->assembly->size : 0);
+    weight = s->queued + (s->assembly ? s->assembly->size : 0);
+
+    if (s->emptied && weight <= NGX_HTTP_MESSAGING_BUDGET_REST) {
+        return 0;
+    }
+
+    return weight;
 }
 
 
@@ -101,15 +116,34 @@ ngx_http_messaging_budget_weight(ngx_http_messaging_session_t *s)
 static void
 ngx_http_messaging_budget_collect(ngx_http_messaging_session_t *s)
 {
+    size_t  weight;
+
+    weight = ngx_http_messaging_budget_weight(s);
+
+    if (!s->emptied) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "messaging memory is used up: %uz bytes of %uz wait, "
+                      "%uz of them for this client",
+                      ngx_messaging_memory_held(),
+                      s->worker->conf->max_queued, weight);
+
+        ngx_messaging_stat_add(s->worker->slot,
+                               NGX_MESSAGING_STAT_LIMIT_QUEUED, 1);
+
+        ngx_http_messaging_session_give_up(s, "out of memory");
+        ngx_http_messaging_input_discard(s);
+
+        if (ngx_http_messaging_budget_weight(s) <= weight / 2) {
+            return;
+        }
+    }
+
     ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
-                  "messaging memory is used up: %uz bytes of %uz wait, "
-                  "%uz of them for this client",
-                  ngx_messaging_memory_held(), s->worker->conf->max_queued,
-                  ngx_http_messaging_budget_weight(s));
+                  "messaging memory is used up, client is cut off in the "
+                  "middle of a frame, %uz bytes wait", s->queued);
 
-    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_LIMIT_QUEUED,
-                           1);
+    ngx_http_messaging_output_free(s);
 
-    ngx_http_messaging_session_give_up(s, "out of memory");
-    ngx_http_messaging_input_discard(s);
+    s->failed = 1;
+    ngx_http_messaging_session_post(s);
 }

@@ -101,6 +101,57 @@ nginx: status queued_bytes 0
 EOS
 }
 
+# nothing but a frame that has begun waits for them: to give up what waits
+# frees nothing
+sub begun {
+    return stalled(few => 3) . <<'EOS'
+redis: command EVAL "redis.call('PUBLISH', 'messaging:3', '{\"x\":\"' .. string.rep('x', 25000) .. '\"}')" 0
+redis: expect_reply null
+EOS
+    . CORE::join('', map { stalled("c$_" => 100 + $_) . publish(100 + $_, 1, 1) }
+           1 .. 16) . <<'EOS'
+nginx: status broker.received 17
+nginx: status limits.queued 2
+nginx: expect_log /(?s)(client is cut off in the middle of a frame.*){2}/
+nginx: status connections 15
+c1,c2,few,c3..c16: resume
+c1,c2: expect_gone
+c1,c2: may_close
+few: recv /^\{"x":"x{25000}"\}$/
+EOS
+    . gets('c3..c16', 1, 1) . <<'EOS';
+few,c3..c16: send {"type":"ping"}
+few,c3..c16: recv {"type":"pong"}
+nginx: status limits.queued 2
+nginx: status queued_bytes 0
+EOS
+}
+
+# who was told to go has not gone as long as such a frame waits
+sub told {
+    return CORE::join('', map {
+        stalled("c$_" => 100 + $_) . publish(100 + $_, 1, 2)
+    } 1 .. 15) . <<'EOS' . stalled(few => 3) . <<'EOS';
+nginx: status limits.send_buffer 15
+EOS
+redis: command EVAL "redis.call('PUBLISH', 'messaging:3', '{\"x\":\"' .. string.rep('x', 25000) .. '\"}')" 0
+redis: expect_reply null
+nginx: expect_log /(?s)(client is cut off in the middle of a frame.*){2}/
+nginx: status connections 14
+c1,c2: may_close
+c1,c2,few: resume
+c1,c2: expect_gone
+few: recv /^\{"x":"x{25000}"\}$/
+few: send {"type":"ping"}
+few: recv {"type":"pong"}
+c3..c15: resume
+c3..c15: recv /^\{"n":1,"x":"x{60000}"\}$/
+c3..c15: expect_close 1013 slow consumer
+nginx: status limits.queued 0
+nginx: status queued_bytes 0
+EOS
+}
+
 run_tests();
 
 __DATA__
@@ -287,3 +338,39 @@ a: resume
 EOS
 nginx: status queued_bytes 0
 EOS
+
+
+
+=== TEST 10: who has nothing to give up but a frame that has begun is cut off
+--- http_config eval
+main::http()
+--- config eval
+main::config()
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket eval
+main::begun()
+
+
+
+=== TEST 11: the same over TLS
+--- http_config eval
+main::http()
+--- config eval
+main::config()
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket eval
+"tls on\n" . main::begun()
+
+
+
+=== TEST 12: who was told to go is cut off before others are told
+--- http_config eval
+main::http("messaging_close_timeout 60s;\n") =~ s/send_buffer 2m/send_buffer 70k/r
+--- config eval
+main::config()
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket eval
+main::told()
