@@ -121,6 +121,7 @@ ngx_http_messaging_handshake_handler(ngx_http_request_t *r)
 
         if (!ngx_messaging_conversation_valid(&s->conversation)) {
             ngx_str_null(&s->conversation);
+            ngx_http_messaging_session_uncount(s);
 
             return ngx_http_messaging_refuse_request(r, worker,
                                      NGX_MESSAGING_STAT_REFUSED_CONVERSATION,
@@ -435,6 +436,7 @@ ngx_http_messaging_handshake_enter(ngx_http_messaging_session_t *s,
                           &s->conversation);
 
             ngx_str_null(&s->conversation);
+            ngx_http_messaging_session_uncount(s);
 
             return ngx_http_messaging_refuse_request(r, s->worker,
                                      NGX_MESSAGING_STAT_REFUSED_CONVERSATION,

@@ -458,3 +458,35 @@ last: connect /ws/messaging/7/?token=$jwt_ann
 last: send {"type":"ping"}
 last: recv {"type":"pong"}
 EOS
+
+
+
+=== TEST 16: a request that is refused and goes on elsewhere is counted once
+--- config
+        messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+        messaging_access any;
+        messaging_address_connections 1;
+
+        location = /ws/a/ {
+            messaging on;
+            messaging_channel $arg_c;
+            error_page 404 = /ws/b/?$args;
+        }
+        location = /ws/b/ {
+            messaging on;
+            messaging_channel user:5;
+        }
+        location = /status {
+            messaging_status on;
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+a: connect /ws/a/?token=$jwt_ann&c=x
+nginx: status connections 1
+b: refused 503 /ws/b/?token=$jwt_ann
+a: drop
+nginx: status connections 0
+a: connect /ws/b/?token=$jwt_ann
+--- error_log
+is not a channel
