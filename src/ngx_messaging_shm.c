@@ -307,6 +307,39 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
 }
 
 
+/*
+ * The old zone is still there when modules are initialized.  It is another
+ * one if the name or the size was changed, or if nobody needs a zone now.
+ */
+
+void
+ngx_messaging_shm_supersede(ngx_cycle_t *cycle, void *tag)
+{
+    ngx_uint_t                 i;
+    ngx_shm_zone_t            *zone;
+    ngx_list_part_t           *part;
+    ngx_messaging_shm_conf_t  *conf;
+
+    for (part = &cycle->old_cycle->shared_memory.part;
+         part;
+         part = part->next)
+    {
+        zone = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (zone[i].tag != tag) {
+                continue;
+            }
+
+            conf = zone[i].data;
+
+            (void) ngx_atomic_fetch_add(&(*conf->shm)->generation, 1);
+        }
+    }
+}
+
+
 ngx_uint_t
 ngx_messaging_shm_alive(ngx_messaging_slot_t *slot, ngx_atomic_int_t lease)
 {

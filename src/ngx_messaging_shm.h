@@ -202,6 +202,9 @@ typedef struct {
  * If *quotas is set by then, a zone that has no room for the tables of
  * ngx_messaging_quota.h is an error of the configuration.
  *
+ * ngx_messaging_shm_supersede() raises the generation of the zone that the
+ * configuration before "cycle" had, so that its workers know why they leave.
+ *
  * ngx_messaging_shm_claim() gives the calling worker a slot, NULL if all are
  * taken; slots of dead workers are retired on the way.
  * ngx_messaging_shm_beat() extends the lease of a slot.
@@ -221,6 +224,7 @@ typedef struct {
 
 char *ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     void *tag, ngx_messaging_shm_t **shm, ngx_uint_t *quotas);
+void ngx_messaging_shm_supersede(ngx_cycle_t *cycle, void *tag);
 ngx_messaging_slot_t *ngx_messaging_shm_claim(ngx_messaging_shm_t *shm);
 void ngx_messaging_shm_beat(ngx_messaging_slot_t *slot);
 void ngx_messaging_shm_retire(ngx_messaging_shm_t *shm,

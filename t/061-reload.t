@@ -190,3 +190,34 @@ bob:   bytes "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-
 bob:   expect_bytes /101 Switching Protocols/
 bob:   expect_bytes /\x88.\x03\xf4server reload/
 nginx: within 15s expect_workers $WORKERS
+
+
+
+=== TEST 11: also with 1012 if the zone has another size, or is not needed any more
+--- http_config
+messaging_drain 100ms;
+include zone.conf;
+--- config
+        include location.conf;
+--- conf_files
+>>> zone.conf
+messaging_zone chat:2m;
+>>> location.conf
+location /ws/ {
+    messaging on;
+    messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+    messaging_access any;
+}
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/?token=$jwt_ann
+nginx: write_file zone.conf messaging_zone chat:3m;
+nginx: reload
+ann:   expect_close 1012 server reload
+nginx: expect_workers $WORKERS
+ann:   connect /ws/?token=$jwt_ann
+nginx: write_file zone.conf "\n"
+nginx: write_file location.conf "\n"
+nginx: signal HUP
+ann:   expect_close 1012 server reload
