@@ -146,6 +146,18 @@ ngx_http_messaging_delay_read(ngx_event_t *rev)
     r = c->data;
     s = ngx_http_get_module_ctx(r, ngx_http_messaging_module);
 
+    if (s == NULL || s->refusal == NULL) {
+
+        /* the client has left and post_action goes on with the request */
+
+        c->close &= c->error;
+        c->idle = 0;
+
+        rev->handler = c->write->handler;
+        rev->handler(rev);
+        return;
+    }
+
     if (c->close) {
         c->close = 0;
         ngx_http_messaging_delay_answer(s);

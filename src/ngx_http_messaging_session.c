@@ -236,6 +236,22 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
 }
 
 
+/* the client has left before the 101, and post_action has made the request
+   its own: nobody else may finalize it now */
+
+ngx_uint_t
+ngx_http_messaging_session_lost(ngx_http_messaging_session_t *s)
+{
+    if (ngx_http_get_module_ctx(s->request, ngx_http_messaging_module) == s) {
+        return 0;
+    }
+
+    ngx_http_messaging_session_end(s);
+
+    return 1;
+}
+
+
 /* who is refused takes nobody's place while it is told so */
 
 void
@@ -455,7 +471,7 @@ ngx_http_messaging_session_handle(ngx_http_messaging_session_t *s)
 {
     if (s->waiting) {
 
-        if (s->single.ready) {
+        if (s->single.ready && !ngx_http_messaging_session_lost(s)) {
             ngx_http_messaging_handshake_confirmed(s);
         }
 
@@ -598,6 +614,10 @@ ngx_http_messaging_session_deadline(ngx_messaging_deadline_t *d)
 
     s = (ngx_http_messaging_session_t *)
             ((u_char *) d - offsetof(ngx_http_messaging_session_t, deadline));
+
+    if (!s->open && ngx_http_messaging_session_lost(s)) {
+        return;
+    }
 
     if (s->closing) {
 

@@ -242,6 +242,8 @@ struct ngx_http_messaging_worker_s {
  * ngx_http_messaging_session_post() has the session looked at.
  * ngx_http_messaging_session_uncount() takes it off all that is counted: the
  * connections, those of its user and those of its address.
+ * ngx_http_messaging_session_lost() ends a session whose request, which has
+ * no 101 yet, was taken away by post_action; 1: it was.
  * ngx_http_messaging_session_now() is the time in ms since the epoch.
  *
  * ngx_http_messaging_session_subscribe() joins a channel; NGX_OK: confirmed,
@@ -270,6 +272,7 @@ void ngx_http_messaging_session_give_up(ngx_http_messaging_session_t *s,
 void ngx_http_messaging_session_post(ngx_http_messaging_session_t *s);
 void ngx_http_messaging_session_schedule(ngx_http_messaging_session_t *s);
 void ngx_http_messaging_session_uncount(ngx_http_messaging_session_t *s);
+ngx_uint_t ngx_http_messaging_session_lost(ngx_http_messaging_session_t *s);
 int64_t ngx_http_messaging_session_now(void);
 
 ngx_int_t ngx_http_messaging_session_subscribe(ngx_http_messaging_session_t *s,

@@ -192,3 +192,88 @@ ann:   drop
 nginx: expect_access_log / close=1006 /
 b:     http GET /page?token=$jwt_ann
 b:     expect_status 500
+
+
+
+=== TEST 8: post_action of a client that has left before its status came
+--- http_config
+    limit_req_zone $request_method zone=slow:1m rate=30r/m;
+    server {
+        listen unix:$TEST_NGINX_SERVER_ROOT/conf/slow.sock;
+        location / {
+            limit_req zone=slow burst=5;
+            root html;
+        }
+    }
+--- config
+        messaging_refuse_delay on;
+        messaging_reject http;
+        messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+        messaging_access any;
+
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            post_action /after;
+        }
+        location /after {
+            proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/conf/slow.sock:/;
+        }
+        location = /status {
+            messaging_status on;
+        }
+--- websocket
+x: http GET /after
+x: expect_status 200
+a: refused 401 /ws/messaging/7/
+a: open
+a: bytes "GET /ws/messaging/a/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+nginx: status limits.refuse_delay 1
+a: drop
+nginx: expect_access_log /"GET \/ws\/messaging\/a\//
+nginx: no_access_log /^499 "GET \/ HTTP/
+nginx: status limits.refuse_delay 1
+
+
+
+=== TEST 9: post_action of a client that has left before its 101 came
+--- http_config
+    limit_req_zone $request_method zone=slow:1m rate=30r/m;
+    server {
+        listen unix:$TEST_NGINX_SERVER_ROOT/conf/slow.sock;
+        location / {
+            limit_req zone=slow burst=5;
+            root html;
+        }
+    }
+--- config
+        messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+        messaging_access any;
+
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            post_action /after;
+        }
+        location /after {
+            proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/conf/slow.sock:/;
+        }
+        location = /status {
+            messaging_status on;
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+nginx: status redis.ready $WORKERS
+x: http GET /after
+x: expect_status 200
+redis: pause
+a: open
+a: bytes "GET /ws/messaging/a/?token=$jwt_ann HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+nginx: status connections 1
+a: drop
+redis: continue
+nginx: expect_access_log /"GET \/ws\/messaging\/a\//
+nginx: no_access_log /^499 "GET \/ HTTP/
+nginx: status connections 0
+nginx: status accepted 0
