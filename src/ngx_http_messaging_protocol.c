@@ -131,8 +131,9 @@ ngx_http_messaging_protocol_input(ngx_http_messaging_session_t *s, u_char *p,
 
 
 /*
- * Nothing is obeyed, but who waits for the answer to a "message" gets it.
- * That takes a parser, for no more frames than messaging_rate has a burst.
+ * Nothing is obeyed but "auth", since the session would end without it; who
+ * waits for the answer to a "message" gets it.  That takes a parser, for no
+ * more frames than messaging_rate has a burst.
  */
 
 void
@@ -155,6 +156,12 @@ ngx_http_messaging_protocol_limited(ngx_http_messaging_session_t *s,
 
     if (frame) {
         type = json_string_value(json_object_get(frame, "type"));
+
+        if (type && ngx_strcmp(type, "auth") == 0) {
+            ngx_http_messaging_protocol_auth(s, frame, NULL);
+            json_decref(frame);
+            return;
+        }
 
         if (type && ngx_strcmp(type, "message") == 0) {
             client_id = json_object_get(frame, "client_id");

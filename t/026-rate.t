@@ -80,7 +80,7 @@ ann: send_text no JSON
 ann: recv {"type":"error","code":"rate_limited","message":"<string>"}
 ann: frame x=0
 ann: recv {"type":"error","code":"rate_limited","message":"<string>"}
-ann: send {"type":"auth","token":"x"}
+ann: send {"type":"subscribe","conversation_id":8}
 ann: recv {"type":"error","code":"rate_limited","message":"<string>"}
 ann: recv_none 100ms
 nginx: status limits.rate 7
@@ -463,3 +463,24 @@ a: recv {"type":"error","code":"rate_limited","message":"<string>"}
 b: send_series 1..100 {"type":"ping"}
 b: recv_series 1..100 {"type":"pong"}
 nginx: status limits.rate 1
+
+
+
+=== TEST 17: auth is obeyed over the rate, or the session would end
+--- http_config
+messaging_rate 1r/m burst=3;
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+new: {"user_id":1,"exp":"+120"}
+--- websocket
+ann: connect /ws/messaging/7/?token=$jwt_ann
+ann: send_series 1..3 {"type":"ping"}
+ann: recv_series 1..3 {"type":"pong"}
+ann: send {"type":"auth","token":"$jwt_new"}
+ann: recv {"type":"auth_ok","expires_at":"<time>"}
+nginx: status limits.rate 1
+ann: send {"type":"ping"}
+ann: recv {"type":"error","code":"rate_limited","message":"<string>"}
+ann: send {"type":"auth","token":"$jwt_new"}
+ann: expect_close 1008 rate limit exceeded
+nginx: status auth.renewed 1

@@ -92,7 +92,8 @@ nginx:  reload
 a1..a6: within 15s expect_talked 20
 nginx:  expect_workers $n
 a1..a6: talk_end
-nginx:  expect_baseline
+a1..a6: drop
+nginx:  expect_baseline connections=0 subscriptions=0 channels=0 sockets=-6
 EOS
 
 
