@@ -1,6 +1,8 @@
 # Descriptors and connections of a worker that are used up: who is there
 # stays, who comes waits or is turned away, and Redis is found again as soon
 # as there is a descriptor for it.
+#
+# not in: tls (who is not accepted cannot begin TLS either)
 
 use strict;
 use warnings;
