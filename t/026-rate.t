@@ -33,6 +33,7 @@ nginx: status limits.rate 0
 
 
 === TEST 2: the default lets forty through at once; who goes on is closed
+--- not_in: hup (a socket of the block before would be unlinked)
 --- http_config
 # the harness leaves alone what is named, the default is that of the others
 server {

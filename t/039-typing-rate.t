@@ -33,6 +33,7 @@ nginx: status limits.typing_rate 0
 
 
 === TEST 2: the default lets eight through at once
+--- not_in: hup (a socket of the block before would be unlinked)
 --- http_config
 # the harness leaves alone what is named, the default is that of the others
 server {

@@ -237,6 +237,7 @@ nginx: status limits.refuse_delay 1
 
 
 === TEST 9: post_action of a client that has left before its 101 came
+--- not_in: hup (a socket of the block before would be unlinked)
 --- http_config
     limit_req_zone $request_method zone=slow:1m rate=30r/m;
     server {

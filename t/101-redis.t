@@ -243,6 +243,7 @@ ann:    recv {"conversation_id":8,"n":1}
 
 
 === TEST 10: it runs a script when it is asked for a host number: that is asked for again
+--- not_in: hup (the zone has its host number already)
 --- fake_redis eval
 'reply SET*' . main::workers()
     . ' -BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.'
@@ -266,6 +267,7 @@ qq{messaging redis gives no host number yet: "BUSY\n} x main::workers()
 
 
 === TEST 11: it takes no keys, being read-only: a warning, and messages all the same
+--- not_in: hup (the zone has its host number already)
 --- fake_redis eval
 "reply SET -READONLY You can't write against a read only replica."
 --- jwt
