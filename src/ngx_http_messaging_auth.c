@@ -110,7 +110,15 @@ static ngx_int_t
 ngx_http_messaging_auth_cookie(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *token)
 {
-#if (NGX_MESSAGING_HEADER_LIST)
+#if (NGX_MESSAGING_COOKIE_LINES)
+
+    if (ngx_http_parse_cookie_lines(r, r->headers_in.cookie, name, token)
+        == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+#elif (NGX_MESSAGING_HEADER_LIST)
 
     if (ngx_http_parse_multi_header_lines(r, r->headers_in.cookie, name, token)
         == NULL)

@@ -37,6 +37,11 @@
  */
 
 
+/* a deadline that is looked at so much too late, ms, tells of no client */
+
+#define NGX_HTTP_MESSAGING_LATE  1000
+
+
 static void ngx_http_messaging_session_cleanup(void *data);
 static void ngx_http_messaging_session_read(ngx_event_t *rev);
 static void ngx_http_messaging_session_write(ngx_event_t *wev);
@@ -709,13 +714,26 @@ ngx_http_messaging_session_life(ngx_http_messaging_session_t *s)
             ngx_messaging_message_release(m);
         }
 
+        /*
+         * The time to answer begins now, however late the ping is: a worker
+         * that was stopped for a while does not take all clients for dead.
+         */
+
+        s->heard = ngx_current_msec - s->conf->ping_interval;
         s->pinged = 1;
         return;
     }
 
-    if (silent >= (ngx_msec_int_t) (s->conf->ping_interval
-                                    + s->conf->ping_timeout))
-    {
+    silent -= (ngx_msec_int_t) (s->conf->ping_interval
+                                + s->conf->ping_timeout);
+
+    if (silent >= NGX_HTTP_MESSAGING_LATE) {
+        /* it is the worker that was away, and the answer may lie unread */
+        s->heard = ngx_current_msec - s->conf->ping_interval;
+        return;
+    }
+
+    if (silent >= 0) {
         ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_SILENT,
                                          "no sign of life");
     }

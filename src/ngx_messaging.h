@@ -35,6 +35,11 @@
 #define NGX_MESSAGING_HEADER_LIST  1
 #endif
 
+/* cookies are no longer split by commas */
+#if (nginx_version >= 1029006)
+#define NGX_MESSAGING_COOKIE_LINES  1
+#endif
+
 
 /* RFC 6455, section 7.4.1, and the private codes of the protocol */
 

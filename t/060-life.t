@@ -123,3 +123,39 @@ nginx: status connections 0
 nginx: within 15s status closes.4001 1
 ann:   expect_close 4001 token expired
 ann:   expect_gone
+
+
+
+=== TEST 6: a worker that was stopped takes nobody for dead
+--- config
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+            messaging_ping_interval 600ms;
+            messaging_ping_timeout 1200ms;
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+nginx: pause_worker_of ann
+wait 4s
+nginx: continue_worker_of ann
+ann:   recv_ping
+ann:   send {"type":"ping"}
+ann:   recv {"type":"pong"}
+
+# the answer to a ping has come while it was stopped
+ann:   auto_pong off
+ann:   recv_ping
+nginx: pause_worker_of ann
+ann:   pong
+wait 4s
+nginx: continue_worker_of ann
+ann:   recv_ping
+ann:   pong
+ann:   auto_pong on
+ann:   send {"type":"ping"}
+ann:   recv {"type":"pong"}
