@@ -357,6 +357,7 @@ nginx: metric messaging_broker_published_total 3
 fake:  drop
 ann:   recv {"type":"resync","within_ms":"<int>"}
 nginx: status redis.ready $WORKERS
+wait 110ms
 ann:   send {"type":"read"}
 ann:   recv {"type":"read_receipt","...":0}
 nginx: metric messaging_redis_lag_seconds_count 2
