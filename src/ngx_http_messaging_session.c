@@ -418,7 +418,14 @@ ngx_http_messaging_session_receive(ngx_http_messaging_session_t *s)
     }
 
     s->heard = ngx_current_msec;
-    s->pinged = 0;
+
+    if (s->pinged) {
+        s->pinged = 0;
+
+        /* the next ping may be due before the answer to this one was */
+
+        ngx_http_messaging_session_schedule(s);
+    }
 
     ngx_messaging_stat_add(worker->slot, NGX_MESSAGING_STAT_BYTES_IN, n);
 

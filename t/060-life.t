@@ -159,3 +159,23 @@ ann:   pong
 ann:   auto_pong on
 ann:   send {"type":"ping"}
 ann:   recv {"type":"pong"}
+
+
+
+=== TEST 7: the next ping does not wait for as long as the answer might have taken
+--- config
+        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
+            messaging on;
+            messaging_conversation $conversation;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+            messaging_ping_interval 100ms;
+            messaging_ping_timeout 60s;
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+ann:   recv_ping
+ann:   recv_ping
+ann:   recv_ping
