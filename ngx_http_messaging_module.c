@@ -6,8 +6,10 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_conf.h"
+#include "ngx_http_messaging_guard.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_log.h"
+#include "ngx_http_messaging_publish.h"
 #include "ngx_http_messaging_variables.h"
 #include "ngx_http_messaging_worker.h"
 #include "ngx_messaging_envelope.h"
@@ -25,7 +27,11 @@ static char *ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
     ngx_http_messaging_loc_conf_t *conf);
-static char *ngx_http_messaging_check_constant(ngx_conf_t *cf,
+static char *ngx_http_messaging_check_publish(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf);
+static char *ngx_http_messaging_check_target(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf);
+static char *ngx_http_messaging_check_length(ngx_conf_t *cf,
     ngx_http_messaging_loc_conf_t *conf);
 
 
@@ -64,6 +70,13 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       ngx_http_messaging_conf_enable,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_messaging_loc_conf_t, enable),
+      NULL },
+
+    { ngx_string("messaging_publish"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_messaging_conf_publish,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, publish),
       NULL },
 
     { ngx_string("messaging_status"),
@@ -423,6 +436,8 @@ ngx_http_messaging_postconfiguration(ngx_conf_t *cf)
     ngx_memmove(first + 1, first, (u_char *) h - (u_char *) first);
     *first = ngx_http_messaging_log_handler;
 
+    ngx_http_messaging_guard_check(cf, mmcf);
+
     return NGX_OK;
 }
 
@@ -449,6 +464,7 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
      *     conf->generation = 0;
      *     conf->quotas = 0;
      *     conf->max_message = 0;
+     *     conf->publishers = NULL;
      *     conf->worker = NULL;
      *     conf->log_handler = NULL;
      */
@@ -502,9 +518,10 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
 
     if (mmcf->redis == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "a location has \"messaging on\", but there is no "
-                           "\"messaging_redis\" in the http block: write "
-                           "\"messaging_redis redis://127.0.0.1:6379;\"");
+                           "a location has \"messaging%s on\", but there is "
+                           "no \"messaging_redis\" in the http block: write "
+                           "\"messaging_redis redis://127.0.0.1:6379;\"",
+                           mmcf->publishers ? "_publish" : "");
         return NGX_CONF_ERROR;
     }
 
@@ -548,6 +565,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
      */
 
     conf->enable = NGX_CONF_UNSET;
+    conf->publish = NGX_CONF_UNSET;
     conf->status = NGX_CONF_UNSET;
     conf->sources = NGX_CONF_UNSET_PTR;
     conf->require = NGX_CONF_UNSET_PTR;
@@ -591,21 +609,23 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     /* an "if" or "limit_except" is a part of its location */
 
-    if (clcf->noname && conf->enable == NGX_CONF_UNSET) {
+    if (clcf->noname) {
         conf->enable = prev->enable;
+        conf->publish = prev->publish;
         conf->conversation = prev->conversation;
         conf->channel = prev->channel;
 
-        if (conf->enable == 1 && clcf->lmt_excpt && clcf->handler == NULL) {
-            clcf->handler = ngx_http_messaging_handshake_handler;
+        if (clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = (conf->enable == 1)
+                            ? ngx_http_messaging_handshake_handler
+                            : (conf->publish == 1)
+                            ? ngx_http_messaging_publish_handler : NULL;
         }
     }
 
+    ngx_conf_merge_value(conf->enable, NGX_CONF_UNSET, 0);
+    ngx_conf_merge_value(conf->publish, NGX_CONF_UNSET, 0);
     ngx_conf_merge_value(conf->status, NGX_CONF_UNSET, 0);
-
-    if (conf->enable == NGX_CONF_UNSET) {
-        conf->enable = 0;
-    }
 
     /* keys of a location replace those of the levels above it */
 
@@ -675,7 +695,8 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               NGX_HTTP_MESSAGING_TAKEOVER_OFF);
 
     return conf->enable ? ngx_http_messaging_check_loc_conf(cf, conf)
-                        : NGX_CONF_OK;
+           : conf->publish ? ngx_http_messaging_check_publish(cf, conf)
+           : NGX_CONF_OK;
 }
 
 
@@ -688,13 +709,6 @@ ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
-
-    if (conf->conversation && conf->channel) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has both \"messaging_conversation\""
-                           " and \"messaging_channel\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
 
     if (conf->keys == NULL && conf->jwks == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -729,15 +743,6 @@ ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    /* a longer one could never be published */
-
-    if (conf->max_message > NGX_MESSAGING_REDIS_MAX_OUT / 2) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"messaging_max_message\" must not be over %uzm",
-                           (size_t) NGX_MESSAGING_REDIS_MAX_OUT / 2 / 1048576);
-        return NGX_CONF_ERROR;
-    }
-
     if (conf->ping_interval && conf->ping_timeout == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"messaging_ping_timeout\" must not be 0: "
@@ -755,15 +760,15 @@ ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_messaging_check_constant(cf, conf) != NGX_CONF_OK) {
+    if (ngx_http_messaging_check_length(cf, conf) != NGX_CONF_OK
+        || ngx_http_messaging_check_target(cf, conf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
     conf->endpoint = conf->conversation ? NGX_HTTP_MESSAGING_ENDPOINT_ONE
                      : conf->channel ? NGX_HTTP_MESSAGING_ENDPOINT_CHANNEL
                      : NGX_HTTP_MESSAGING_ENDPOINT_MANY;
-
-    mmcf->max_message = ngx_max(mmcf->max_message, conf->max_message);
 
     if (conf->user_connections || conf->address_connections) {
         mmcf->quotas = 1;
@@ -773,12 +778,87 @@ ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
 }
 
 
+static char *
+ngx_http_messaging_check_publish(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->conversation == NULL && conf->channel == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has \"messaging_publish on\", but "
+                           "does not say where to: write "
+                           "\"messaging_conversation\" or "
+                           "\"messaging_channel\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if ((clcf->handler && !clcf->noname
+         && clcf->handler != ngx_http_messaging_publish_handler)
+        || conf->status)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has \"messaging_publish on\" and "
+                           "another handler, such as \"proxy_pass\"",
+                           &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->max_message == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_max_message\" must not be 0");
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_messaging_check_length(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_messaging_check_target(cf, conf);
+}
+
+
+static char *
+ngx_http_messaging_check_length(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf)
+{
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    /* a longer one could never be published */
+
+    if (conf->max_message > NGX_MESSAGING_REDIS_MAX_OUT / 2) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_max_message\" must not be over %uzm",
+                           (size_t) NGX_MESSAGING_REDIS_MAX_OUT / 2 / 1048576);
+        return NGX_CONF_ERROR;
+    }
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
+    mmcf->max_message = ngx_max(mmcf->max_message, conf->max_message);
+
+    return NGX_CONF_OK;
+}
+
+
 /* what has no variables is known to be wrong before the first client comes */
 
 static char *
-ngx_http_messaging_check_constant(ngx_conf_t *cf,
+ngx_http_messaging_check_target(ngx_conf_t *cf,
     ngx_http_messaging_loc_conf_t *conf)
 {
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (conf->conversation && conf->channel) {
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has both \"messaging_conversation\""
+                           " and \"messaging_channel\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->conversation && conf->conversation->lengths == NULL
         && !ngx_messaging_conversation_valid(&conf->conversation->value))
     {

@@ -98,12 +98,14 @@ typedef struct {
     ngx_int_t                    deflate_level;
     size_t                       deflate_min_length;
 
-    ngx_uint_t                   enabled;      /* a location upgrades */
+    ngx_uint_t                   enabled;      /* a location upgrades, or
+                                                  publishes */
     ngx_uint_t                   generation;   /* of this configuration */
     ngx_uint_t                   quotas;       /* a location has one */
     size_t                       max_message;  /* the largest of all */
     ngx_array_t                  arguments;    /* ngx_str_t, with tokens */
     ngx_array_t                  jwks;         /* ngx_http_messaging_jwks_t * */
+    ngx_array_t                 *publishers;   /* ..._guard_t */
 
     ngx_http_messaging_worker_t *worker;       /* set by init_process */
     ngx_http_log_handler_pt      log_handler;  /* nginx's, of error.log */
@@ -112,6 +114,7 @@ typedef struct {
 
 typedef struct {
     ngx_flag_t                   enable;
+    ngx_flag_t                   publish;
     ngx_flag_t                   status;
     ngx_http_complex_value_t    *conversation;
     ngx_http_complex_value_t    *channel;

@@ -6,7 +6,9 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_conf.h"
+#include "ngx_http_messaging_guard.h"
 #include "ngx_http_messaging_handshake.h"
+#include "ngx_http_messaging_publish.h"
 #include "ngx_http_messaging_status.h"
 
 
@@ -42,6 +44,39 @@ ngx_http_messaging_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mmcf->enabled = 1;
 
     return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_messaging_conf_publish(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
+
+    char                            *rv;
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || !mlcf->publish) {
+        return rv;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "comes after another handler of the location, "
+               "such as \"proxy_pass\"";
+    }
+
+    clcf->handler = ngx_http_messaging_publish_handler;
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
+    mmcf->enabled = 1;
+
+    return ngx_http_messaging_guard_add(cf, mmcf) == NGX_OK ? NGX_CONF_OK
+                                                            : NGX_CONF_ERROR;
 }
 
 

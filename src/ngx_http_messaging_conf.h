@@ -15,6 +15,8 @@
 
 char *ngx_http_messaging_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_messaging_conf_publish(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_messaging_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -92,6 +92,14 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "auth", "renewed", 0, "tokens renewed by an auth frame" },
     { "auth", "failed", 0, "auth frames that closed the connection" },
 
+    { "posts", "accepted", 0, "taken by the broker: 202" },
+    { "posts", "method", 0, "not a POST: 405" },
+    { "posts", "type", 0, "not application/json: 415" },
+    { "posts", "too_large", 0, "over messaging_max_message: 413" },
+    { "posts", "target", 0, "bad conversation id or channel: 404" },
+    { "posts", "invalid", 0, "not a JSON object, or not UTF-8: 400" },
+    { "posts", "unavailable", 0, "not taken by the broker: 503" },
+
     { "limits", "rate", 0, "frames refused by messaging_rate" },
     { "limits", "typing_rate", 0, "typing left out by messaging_typing_rate" },
     { "limits", "rate_closed", 0, "connections closed by messaging_rate" },

@@ -22,7 +22,7 @@ our $Workers = master_process_enabled() eq 'on' ? workers() : 1;
 
 # the least that will do for two generations of workers, and less than what a
 # third and a fourth need besides
-our $Zone = int((32 * $Workers + 74) * 4120 / 1024) + 48;
+our $Zone = int((32 * $Workers + 78) * 4120 / 1024) + 48;
 
 # one client on each worker, that does not answer its Close: the worker stays
 my $held = 0;

@@ -256,3 +256,47 @@ old,new: recv_raw from nchan
 old,new: drop
 ann:   send {"type":"message","content":"still"}
 ann,bob: recv {"type":"new_message","...":0}
+
+
+
+=== TEST 6: lua publishes, by a subrequest with a body of its own
+--- main_config
+load_module /usr/share/nginx/modules/ndk_http_module.so;
+load_module /usr/share/nginx/modules/ngx_http_lua_module.so;
+load_module $TEST_NGINX_MODULE;
+
+--- config
+        location = /ws/ {
+            messaging on;
+            messaging_conversation 7;
+            messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
+            messaging_access any;
+        }
+
+        location = /push {
+            internal;
+            messaging_publish on;
+            messaging_conversation $arg_id;
+        }
+
+        location = /lua {
+            content_by_lua_block {
+                ngx.req.set_header("Content-Type", "application/json")
+                for n = 1, 2 do
+                    local res = ngx.location.capture("/push?id=7",
+                        { method = ngx.HTTP_POST, body = '{"n":' .. n .. '}' })
+                    ngx.say(res.status, " ", res.body)
+                end
+                local res = ngx.location.capture("/push?id=a:b",
+                    { method = ngx.HTTP_POST, body = "{}" })
+                ngx.say(res.status)
+            }
+        }
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/?token=$jwt_ann
+lua:   http GET /lua
+lua:   expect_body /\A202 \{"id":\d+\}\n\n202 \{"id":\d+\}\n\n404\n\z/
+ann:   recv_raw {"n":1}
+ann:   recv_raw {"n":2}

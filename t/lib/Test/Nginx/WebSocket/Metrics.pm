@@ -35,6 +35,7 @@ my %Series = (
     'drops.*'              => 'drops_total{reason="*"}',
     'refusals.*'           => 'refusals_total{reason="*"}',
     'auth.*'               => 'auth_total{result="*"}',
+    'posts.*'              => 'posts_total{result="*"}',
     'limits.*'             => 'limits_total{limit="*"}',
     'sheds.*'              => 'sheds_total{kind="*"}',
     'closes.*'             => 'closes_total{code="*"}',

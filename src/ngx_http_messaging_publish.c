@@ -1,0 +1,596 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#include "ngx_http_messaging.h"
+#include "ngx_http_messaging_handshake.h"
+#include "ngx_http_messaging_publish.h"
+#include "ngx_http_messaging_session.h"
+#include "ngx_messaging_envelope.h"
+#include "ngx_messaging_json.h"
+
+
+/*
+ * A frame of a backend comes in a POST.  Its JSON is parsed once, since every
+ * client would have to cope with a bad one, and relayed as it was written.
+ *
+ * The request waits until the broker has answered.  What the broker is given
+ * to call is not of the request's pool and outlives it: a request that ends
+ * before, since its client has gone or nobody waits any longer, leaves it
+ * behind without a request.  A subrequest, such as one of "mirror", has the
+ * body of its main request and is served like any other.
+ */
+
+
+/* whoever may publish is trusted with more than a client, within bounds */
+
+#define NGX_HTTP_MESSAGING_PUBLISH_VALUES   65536
+
+/*
+ * Brokers have timeouts of their own; this one also holds a worker that
+ * leaves until the answer is there.
+ */
+#define NGX_HTTP_MESSAGING_PUBLISH_TIMEOUT  6000
+
+#define NGX_HTTP_MESSAGING_PUBLISH_RETRY    "5"
+
+
+typedef struct {
+    ngx_http_request_t         *request;       /* NULL: has ended */
+    ngx_http_cleanup_t         *cleanup;
+    uint64_t                    id;
+    ngx_event_t                 timer;
+    ngx_connection_t            dummy;
+} ngx_http_messaging_post_t;
+
+
+static ngx_uint_t ngx_http_messaging_publish_is_json(ngx_http_request_t *r);
+static void ngx_http_messaging_publish_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_messaging_publish_target(ngx_http_request_t *r,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_messaging_publish_frame(ngx_http_request_t *r,
+    ngx_str_t *frame);
+static ngx_int_t ngx_http_messaging_publish_read(ngx_http_request_t *r,
+    ngx_str_t *text);
+static ngx_int_t ngx_http_messaging_publish_send(ngx_http_request_t *r,
+    ngx_str_t *name, ngx_str_t *frame);
+static ngx_int_t ngx_http_messaging_publish_wait(ngx_http_request_t *r,
+    ngx_http_messaging_post_t *post);
+static void ngx_http_messaging_publish_timeout(ngx_event_t *ev);
+static void ngx_http_messaging_publish_done(void *data, ngx_int_t rc);
+static void ngx_http_messaging_publish_finalize(ngx_http_request_t *r,
+    ngx_int_t rc, uint64_t id);
+static void ngx_http_messaging_publish_cleanup(void *data);
+static ngx_int_t ngx_http_messaging_publish_accept(ngx_http_request_t *r,
+    uint64_t id);
+static ngx_int_t ngx_http_messaging_publish_refuse(ngx_http_request_t *r,
+    ngx_uint_t stat);
+
+
+ngx_int_t
+ngx_http_messaging_publish_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_http_messaging_loc_conf_t   *mlcf;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "messaging publish, length %O",
+                   r->headers_in.content_length_n);
+
+    if (mmcf->worker == NULL) {
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    if (r->method != NGX_HTTP_POST) {
+        return ngx_http_messaging_publish_refuse(r,
+                                              NGX_MESSAGING_STAT_POST_METHOD);
+    }
+
+    if (!ngx_http_messaging_publish_is_json(r)) {
+        return ngx_http_messaging_publish_refuse(r,
+                                              NGX_MESSAGING_STAT_POST_TYPE);
+    }
+
+    if (r->headers_in.content_length_n > (off_t) mlcf->max_message) {
+        return ngx_http_messaging_publish_refuse(r,
+                                            NGX_MESSAGING_STAT_POST_TOO_LARGE);
+    }
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_messaging_publish_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* RFC 9110, section 8.3.1: parameters may follow */
+
+static ngx_uint_t
+ngx_http_messaging_publish_is_json(ngx_http_request_t *r)
+{
+    u_char     *p, *last;
+    ngx_str_t  *type;
+
+    if (r->headers_in.content_type == NULL) {
+        return 0;
+    }
+
+    type = &r->headers_in.content_type->value;
+
+    if (type->len < sizeof("application/json") - 1
+        || ngx_strncasecmp(type->data, (u_char *) "application/json",
+                           sizeof("application/json") - 1)
+           != 0)
+    {
+        return 0;
+    }
+
+    p = type->data + sizeof("application/json") - 1;
+    last = type->data + type->len;
+
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    return p == last || *p == ';';
+}
+
+
+/* the request has been counted once more for this */
+
+static void
+ngx_http_messaging_publish_body(ngx_http_request_t *r)
+{
+    ngx_int_t                        rc;
+    ngx_str_t                        name, frame;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+
+    if (mmcf->worker == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_SERVICE_UNAVAILABLE);
+        return;
+    }
+
+    rc = ngx_http_messaging_publish_target(r, &name);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_messaging_publish_frame(r, &frame);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_messaging_publish_send(r, &name, &frame);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(r, rc);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_messaging_publish_target(ngx_http_request_t *r, ngx_str_t *name)
+{
+    ngx_uint_t                      valid;
+    ngx_http_messaging_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+
+    if (ngx_http_complex_value(r, mlcf->conversation ? mlcf->conversation
+                                                     : mlcf->channel,
+                               name)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    valid = mlcf->conversation ? ngx_messaging_conversation_valid(name)
+                               : ngx_messaging_channel_valid(name);
+
+    return valid ? NGX_OK
+                 : ngx_http_messaging_publish_refuse(r,
+                                               NGX_MESSAGING_STAT_POST_TARGET);
+}
+
+
+static ngx_int_t
+ngx_http_messaging_publish_frame(ngx_http_request_t *r, ngx_str_t *frame)
+{
+    u_char     ch;
+    json_t    *value;
+    ngx_int_t  rc;
+
+    rc = ngx_http_messaging_publish_read(r, frame);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    value = ngx_messaging_json_object(frame->data, frame->len,
+                                      NGX_HTTP_MESSAGING_PUBLISH_VALUES);
+    if (value == NULL) {
+        return ngx_http_messaging_publish_refuse(r,
+                                              NGX_MESSAGING_STAT_POST_INVALID);
+    }
+
+    json_decref(value);
+
+    /* what stands around an object is white space, RFC 8259, section 2 */
+
+    while (frame->data[0] != '{') {
+        frame->data++;
+        frame->len--;
+    }
+
+    for ( ;; ) {
+        ch = frame->data[frame->len - 1];
+
+        if (ch == '}') {
+            return NGX_OK;
+        }
+
+        frame->len--;
+    }
+}
+
+
+/* the body in one piece; nginx has it in memory, in a file, or in both */
+
+static ngx_int_t
+ngx_http_messaging_publish_read(ngx_http_request_t *r, ngx_str_t *text)
+{
+    off_t                           len;
+    u_char                         *p;
+    size_t                          size;
+    ssize_t                         n;
+    ngx_buf_t                      *b;
+    ngx_chain_t                    *cl, *in;
+    ngx_http_messaging_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+
+    in = r->request_body ? r->request_body->bufs : NULL;
+    len = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+
+        /* of a chunked body the length was not known before */
+
+        if (len > (off_t) mlcf->max_message) {
+            return ngx_http_messaging_publish_refuse(r,
+                                            NGX_MESSAGING_STAT_POST_TOO_LARGE);
+        }
+    }
+
+    if (len == 0) {
+        return ngx_http_messaging_publish_refuse(r,
+                                              NGX_MESSAGING_STAT_POST_INVALID);
+    }
+
+    text->len = (size_t) len;
+
+    if (in->next == NULL && ngx_buf_in_memory(in->buf)) {
+        text->data = in->buf->pos;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, text->len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text->data = p;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+        size = (size_t) ngx_buf_size(b);
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, size);
+            continue;
+        }
+
+        if (size == 0) {
+
+            /* the end of a chunked body is neither here nor there */
+
+            continue;
+        }
+
+        n = ngx_read_file(b->file, p, size, b->file_pos);
+
+        if (n < 0 || (size_t) n != size) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        p += size;
+    }
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: the request waits */
+
+static ngx_int_t
+ngx_http_messaging_publish_send(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *frame)
+{
+    ngx_messaging_broker_t          *broker;
+    ngx_messaging_envelope_t         e;
+    ngx_http_messaging_post_t       *post;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+
+    broker = mmcf->worker->broker;
+
+    post = ngx_calloc(sizeof(ngx_http_messaging_post_t), ngx_cycle->log);
+    if (post == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    post->cleanup = ngx_http_cleanup_add(r, 0);
+    if (post->cleanup == NULL) {
+        ngx_free(post);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    post->id = broker->ops->id(broker);
+
+    if (post->id == 0) {
+        ngx_free(post);
+        ngx_messaging_broker_failed(broker, NGX_MESSAGING_STAT_PUBLISH_DOWN);
+
+        return ngx_http_messaging_publish_refuse(r,
+                                          NGX_MESSAGING_STAT_POST_UNAVAILABLE);
+    }
+
+    ngx_str_null(&e.exclude);
+    e.json = *frame;
+    e.kind = NGX_MESSAGING_KIND_MESSAGE;
+
+    if (broker->ops->publish(broker, name, &e, ngx_http_messaging_publish_done,
+                             post)
+        != NGX_OK)
+    {
+        ngx_free(post);
+
+        return ngx_http_messaging_publish_refuse(r,
+                                          NGX_MESSAGING_STAT_POST_UNAVAILABLE);
+    }
+
+    /* from here on the broker has "post", and frees it */
+
+    return ngx_http_messaging_publish_wait(r, post);
+}
+
+
+static ngx_int_t
+ngx_http_messaging_publish_wait(ngx_http_request_t *r,
+    ngx_http_messaging_post_t *post)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    c->log->action = "waiting for the broker";
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    /* a body read to its last byte leaves an event ready that is not */
+
+    if ((ngx_event_flags & NGX_USE_LEVEL_EVENT)
+        && r->http_version < NGX_HTTP_VERSION_20)
+    {
+        c->read->ready = 0;
+    }
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    post->request = r;
+    post->cleanup->handler = ngx_http_messaging_publish_cleanup;
+    post->cleanup->data = post;
+
+    post->dummy.fd = (ngx_socket_t) -1;
+    post->dummy.data = post;
+
+    post->timer.handler = ngx_http_messaging_publish_timeout;
+    post->timer.data = &post->dummy;
+    post->timer.log = ngx_cycle->log;
+
+    ngx_add_timer(&post->timer, NGX_HTTP_MESSAGING_PUBLISH_TIMEOUT);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_messaging_publish_timeout(ngx_event_t *ev)
+{
+    ngx_connection_t           *c;
+    ngx_http_request_t         *r;
+    ngx_http_messaging_post_t  *post;
+
+    c = ev->data;
+    post = c->data;
+
+    r = post->request;
+
+    ngx_http_messaging_publish_cleanup(post);
+    ngx_http_messaging_publish_finalize(r, NGX_ERROR, 0);
+}
+
+
+/* the broker's answer */
+
+static void
+ngx_http_messaging_publish_done(void *data, ngx_int_t rc)
+{
+    ngx_http_messaging_post_t *post = data;
+
+    uint64_t             id;
+    ngx_http_request_t  *r;
+
+    r = post->request;
+    id = post->id;
+
+    ngx_http_messaging_publish_cleanup(post);
+    ngx_free(post);
+
+    if (r) {
+        ngx_http_messaging_publish_finalize(r, rc, id);
+    }
+}
+
+
+static void
+ngx_http_messaging_publish_finalize(ngx_http_request_t *r, ngx_int_t rc,
+    uint64_t id)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    rc = (rc == NGX_OK)
+         ? ngx_http_messaging_publish_accept(r, id)
+         : ngx_http_messaging_publish_refuse(r,
+                                          NGX_MESSAGING_STAT_POST_UNAVAILABLE);
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* neither waits for the other any longer */
+
+static void
+ngx_http_messaging_publish_cleanup(void *data)
+{
+    ngx_http_messaging_post_t *post = data;
+
+    if (post->request == NULL) {
+        return;
+    }
+
+    post->request = NULL;
+    post->cleanup->handler = NULL;
+
+    if (post->timer.timer_set) {
+        ngx_del_timer(&post->timer);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_messaging_publish_accept(ngx_http_request_t *r, uint64_t id)
+{
+    ngx_int_t                        rc;
+    ngx_buf_t                       *b;
+    ngx_chain_t                      out;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+
+    ngx_messaging_stat_add(mmcf->worker->slot,
+                           NGX_MESSAGING_STAT_POST_ACCEPTED, 1);
+
+    b = ngx_create_temp_buf(r->pool, sizeof("{\"id\":}\n") - 1
+                                     + NGX_INT64_LEN);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last, "{\"id\":%uL}\n", id);
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    r->headers_out.status = NGX_HTTP_ACCEPTED;
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+    r->headers_out.content_length_n = b->last - b->pos;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+/* what the handler is to return, or the request to be finalized with */
+
+static ngx_int_t
+ngx_http_messaging_publish_refuse(ngx_http_request_t *r, ngx_uint_t stat)
+{
+    ngx_int_t                        rc, status;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+
+    ngx_messaging_stat_add(mmcf->worker->slot, stat, 1);
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "messaging publish refused: %s",
+                  ngx_messaging_shm_stats[stat].name);
+
+    rc = NGX_OK;
+
+    switch (stat) {
+
+    case NGX_MESSAGING_STAT_POST_METHOD:
+        status = NGX_HTTP_NOT_ALLOWED;
+        rc = ngx_http_messaging_handshake_header(r, "Allow",
+                                                 (u_char *) "POST", 4);
+        break;
+
+    case NGX_MESSAGING_STAT_POST_TYPE:
+        status = NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+        break;
+
+    case NGX_MESSAGING_STAT_POST_TOO_LARGE:
+        status = NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+        break;
+
+    case NGX_MESSAGING_STAT_POST_TARGET:
+        status = NGX_HTTP_NOT_FOUND;
+        break;
+
+    case NGX_MESSAGING_STAT_POST_INVALID:
+        status = NGX_HTTP_BAD_REQUEST;
+        break;
+
+    default: /* NGX_MESSAGING_STAT_POST_UNAVAILABLE */
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        rc = ngx_http_messaging_handshake_header(r, "Retry-After",
+                            (u_char *) NGX_HTTP_MESSAGING_PUBLISH_RETRY,
+                            sizeof(NGX_HTTP_MESSAGING_PUBLISH_RETRY) - 1);
+        break;
+    }
+
+    return rc == NGX_OK ? status : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
