@@ -55,7 +55,7 @@ ngx_http_messaging_deflate_accept(ngx_http_request_t *r)
 
     /* who is refused gets nothing but a Close frame */
 
-    if (!mlcf->deflate || s->closing) {
+    if (!mlcf->deflate || !s->admitted) {
         return NGX_OK;
     }
 

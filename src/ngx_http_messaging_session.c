@@ -42,6 +42,12 @@
 #define NGX_HTTP_MESSAGING_LATE  1000
 
 
+/* there may be a million of these: what an idle one costs is promised */
+
+typedef char  ngx_http_messaging_session_size[
+                sizeof(ngx_http_messaging_session_t) <= 512 ? 1 : -1];
+
+
 static void ngx_http_messaging_session_cleanup(void *data);
 static void ngx_http_messaging_session_read(ngx_event_t *rev);
 static void ngx_http_messaging_session_write(ngx_event_t *wev);

@@ -646,6 +646,84 @@ deflate_test_stream(void)
 }
 
 
+static voidpf
+deflate_count(voidpf sum, uInt items, uInt size)
+{
+    *(size_t *) sum += (size_t) items * size;
+
+    return calloc(items, size);
+}
+
+
+static void
+deflate_uncount(voidpf sum, voidpf p)
+{
+    free(p);
+}
+
+
+/* what README says a worker has, in KB */
+
+static void
+deflate_test_memory(void)
+{
+    size_t      sum, all;
+    z_stream    z;
+    ngx_uint_t  bits;
+
+    all = 0;
+
+    for (bits = NGX_MESSAGING_DEFLATE_MIN_BITS;
+         bits <= NGX_MESSAGING_DEFLATE_MAX_BITS;
+         bits++)
+    {
+        sum = 0;
+
+        ngx_memzero(&z, sizeof(z_stream));
+        z.zalloc = deflate_count;
+        z.zfree = deflate_uncount;
+        z.opaque = &sum;
+
+        unit_int(deflateInit2(&z, 1, Z_DEFLATED, -(int) bits,
+                              ngx_messaging_deflate_level(bits),
+                              Z_DEFAULT_STRATEGY),
+                 Z_OK, "a compressor");
+
+        (void) deflateEnd(&z);
+
+        all += sum;
+
+        if (bits == NGX_MESSAGING_DEFLATE_MIN_BITS) {
+            unit_ok(sum <= 16 * 1024, "9 bits: %d bytes", (int) sum);
+        }
+
+        if (bits == NGX_MESSAGING_DEFLATE_MAX_BITS) {
+            unit_ok(sum <= 268 * 1024, "15 bits: %d bytes", (int) sum);
+        }
+    }
+
+    unit_ok(all <= 818 * 1024, "all windows: %d bytes", (int) all);
+
+    sum = 0;
+
+    ngx_memzero(&z, sizeof(z_stream));
+    z.zalloc = deflate_count;
+    z.zfree = deflate_uncount;
+    z.opaque = &sum;
+
+    unit_int(inflateInit2(&z, -15), Z_OK, "a decompressor");
+
+    /* its window comes when there is something to look back to */
+
+    unit_int(inflateSetDictionary(&z, (const Bytef *) "x", 1), Z_OK,
+             "... with a window");
+
+    (void) inflateEnd(&z);
+
+    unit_ok(sum <= 40 * 1024, "decompressor: %d bytes", (int) sum);
+}
+
+
 int
 main(void)
 {
@@ -658,6 +736,7 @@ main(void)
     deflate_test_buffer();
     deflate_test_takeover();
     deflate_test_bits();
+    deflate_test_memory();
 
     for (deflater.level = 1; deflater.level <= 9; deflater.level += 4) {
         deflate_test_round_trip();
