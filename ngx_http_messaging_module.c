@@ -398,22 +398,17 @@ static ngx_int_t
 ngx_http_messaging_postconfiguration(ngx_conf_t *cf)
 {
     ngx_http_handler_pt             *h, *first;
-    ngx_http_core_loc_conf_t        *clcf;
     ngx_http_core_main_conf_t       *cmcf;
     ngx_http_messaging_main_conf_t  *mmcf;
 
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (!mmcf->enabled) {
         return NGX_OK;
     }
 
-    mmcf->redis->resolver = clcf->resolver;
-    mmcf->redis->resolver_timeout = clcf->resolver_timeout;
-
-    if (ngx_messaging_redis_resolve(cf, mmcf->redis) != NGX_CONF_OK) {
+    if (ngx_http_messaging_conf_broker(cf, mmcf) != NGX_CONF_OK) {
         return NGX_ERROR;
     }
 
@@ -464,6 +459,7 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
      *     conf->generation = 0;
      *     conf->quotas = 0;
      *     conf->max_message = 0;
+     *     conf->record = 0;
      *     conf->publishers = NULL;
      *     conf->worker = NULL;
      *     conf->log_handler = NULL;
@@ -516,15 +512,6 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (mmcf->redis == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "a location has \"messaging%s on\", but there is "
-                           "no \"messaging_redis\" in the http block: write "
-                           "\"messaging_redis redis://127.0.0.1:6379;\"",
-                           mmcf->publishers ? "_publish" : "");
-        return NGX_CONF_ERROR;
-    }
-
     if (mmcf->zone) {
         return NGX_CONF_OK;
     }
@@ -535,7 +522,7 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
 
     return ngx_messaging_shm_add(cf, &name, NGX_HTTP_MESSAGING_ZONE_SIZE,
                                  &ngx_http_messaging_module, &mmcf->shm,
-                                 &mmcf->quotas);
+                                 &mmcf->quotas, &mmcf->record);
 }
 
 

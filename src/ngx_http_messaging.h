@@ -103,6 +103,7 @@ typedef struct {
     ngx_uint_t                   generation;   /* of this configuration */
     ngx_uint_t                   quotas;       /* a location has one */
     size_t                       max_message;  /* the largest of all */
+    size_t                       record;       /* of it, without Redis */
     ngx_array_t                  arguments;    /* ngx_str_t, with tokens */
     ngx_array_t                  jwks;         /* ngx_http_messaging_jwks_t * */
     ngx_array_t                 *publishers;   /* ..._guard_t */

@@ -10,10 +10,14 @@
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_publish.h"
 #include "ngx_http_messaging_status.h"
+#include "ngx_messaging_broker_local.h"
 
 
 #define NGX_HTTP_MESSAGING_MAX_PREFIX  128
 #define NGX_HTTP_MESSAGING_MAX_RATE    1000000
+
+/* a record of the broker without Redis holds a bit more */
+#define NGX_HTTP_MESSAGING_LOCAL_MAX   ((size_t) 960 * 1024)
 
 
 char *
@@ -96,6 +100,39 @@ ngx_http_messaging_conf_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_messaging_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+/* at the end of the http block, when all locations are known */
+
+char *
+ngx_http_messaging_conf_broker(ngx_conf_t *cf,
+    ngx_http_messaging_main_conf_t *mmcf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (mmcf->redis) {
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+        mmcf->redis->resolver = clcf->resolver;
+        mmcf->redis->resolver_timeout = clcf->resolver_timeout;
+
+        return ngx_messaging_redis_resolve(cf, mmcf->redis);
+    }
+
+    /* without Redis the zone needs room for this */
+
+    mmcf->record = mmcf->max_message + NGX_MESSAGING_BROKER_LOCAL_HEADER;
+
+    if (mmcf->max_message > NGX_HTTP_MESSAGING_LOCAL_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_max_message\" must not be over %uzk "
+                           "without \"messaging_redis\"",
+                           NGX_HTTP_MESSAGING_LOCAL_MAX / 1024);
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }
@@ -214,7 +251,7 @@ ngx_http_messaging_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mmcf->zone = 1;
 
     return ngx_messaging_shm_add(cf, &name, size, &ngx_http_messaging_module,
-                                 &mmcf->shm, &mmcf->quotas);
+                                 &mmcf->shm, &mmcf->quotas, &mmcf->record);
 }
 
 

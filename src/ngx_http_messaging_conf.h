@@ -19,6 +19,8 @@ char *ngx_http_messaging_conf_publish(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_messaging_conf_broker(ngx_conf_t *cf,
+    ngx_http_messaging_main_conf_t *mmcf);
 char *ngx_http_messaging_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_prefix(ngx_conf_t *cf, ngx_command_t *cmd,

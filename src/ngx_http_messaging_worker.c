@@ -9,6 +9,7 @@
 #include "ngx_http_messaging_delay.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_worker.h"
+#include "ngx_messaging_broker_local.h"
 #include "ngx_messaging_broker_redis.h"
 
 #include <openssl/rand.h>
@@ -40,6 +41,7 @@ static ngx_uint_t ngx_http_messaging_worker_open(
 ngx_int_t
 ngx_http_messaging_worker_init_module(ngx_cycle_t *cycle)
 {
+    ngx_core_conf_t                 *ccf;
     ngx_http_messaging_main_conf_t  *mmcf;
 
     ngx_messaging_shm_supersede(cycle, &ngx_http_messaging_module);
@@ -55,7 +57,16 @@ ngx_http_messaging_worker_init_module(ngx_cycle_t *cycle)
 
     mmcf->generation = ngx_atomic_fetch_add(&mmcf->shm->generation, 1) + 1;
 
-    return NGX_OK;
+    if (mmcf->record == 0) {
+        return NGX_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    return ngx_messaging_broker_local_open(mmcf->shm,
+                                           ccf->master ? ccf->worker_processes
+                                                       : 1,
+                                           cycle->log);
 }
 
 
@@ -180,8 +191,18 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    broker = ngx_messaging_broker_redis_create(cycle->pool, mmcf->redis,
-                                               &interest);
+    if (mmcf->redis) {
+        broker = ngx_messaging_broker_redis_create(cycle->pool, mmcf->redis,
+                                                   &interest);
+
+    } else {
+        broker = ngx_messaging_broker_local_create(cycle->pool,
+                                            (worker->slot == &worker->spare)
+                                            ? NGX_MESSAGING_SHM_SLOTS
+                                            : worker->slot - mmcf->shm->slots,
+                                            &interest);
+    }
+
     if (broker == NULL) {
         return NGX_ERROR;
     }

@@ -115,6 +115,10 @@ static ngx_messaging_metrics_family_t  ngx_messaging_metrics_families[] = {
     { NGX_MESSAGING_STAT_LAG_LOST, "redis_lag_lost_total", NULL,
       "sampled payloads that did not come back in 10 s" },
 
+    { NGX_MESSAGING_STAT_RELAY_LAPS, "relay_laps_total", NULL, NULL },
+    { NGX_MESSAGING_STAT_RELAY_LOST, "relay_lost_total", NULL, NULL },
+    { NGX_MESSAGING_STAT_RELAY_SKIPPED, "relay_skipped_total", NULL, NULL },
+
     { NGX_MESSAGING_STAT_LAST, NULL, NULL, NULL }
 };
 

@@ -24,13 +24,20 @@
 typedef struct {
     ngx_messaging_shm_t        **shm;
     ngx_uint_t                  *quotas;
+    size_t                      *record;
     ngx_cycle_t                 *cycle;
 } ngx_messaging_shm_conf_t;
 
 
 static ngx_int_t ngx_messaging_shm_check_zone(ngx_shm_zone_t *zone);
+static ngx_uint_t ngx_messaging_shm_fits(ngx_messaging_shm_conf_t *conf,
+    size_t size, ngx_uint_t quotas);
+static ngx_uint_t ngx_messaging_shm_cells(size_t size);
+static ngx_uint_t ngx_messaging_shm_processes(ngx_messaging_shm_conf_t *conf);
 static ngx_int_t ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone,
     void *data);
+static ngx_int_t ngx_messaging_shm_init_ring(ngx_shm_zone_t *zone,
+    ngx_messaging_shm_t *shm);
 static void ngx_messaging_shm_fold(ngx_messaging_shm_t *shm,
     ngx_messaging_slot_t *slot);
 
@@ -158,13 +165,17 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "redis_lag", "count", 0, "number of all of them" },
     { "redis_lag", "lost", 0, "payloads that did not come back in 10 s" },
 
+    { "relay", "laps", 0, "times that a worker missed what others sent" },
+    { "relay", "lost", 0, "payloads that a worker found spoiled" },
+    { "relay", "skipped", 0, "payloads that a worker did not wait for" },
+
     { NULL, NULL, 0, NULL }
 };
 
 
 char *
 ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
-    ngx_messaging_shm_t **shm, ngx_uint_t *quotas)
+    ngx_messaging_shm_t **shm, ngx_uint_t *quotas, size_t *record)
 {
     ngx_shm_zone_t            *zone;
     ngx_messaging_shm_conf_t  *conf;
@@ -186,6 +197,7 @@ ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
 
     conf->shm = shm;
     conf->quotas = quotas;
+    conf->record = record;
     conf->cycle = cf->cycle;
 
     zone = ngx_shared_memory_add(cf, name, size, tag);
@@ -215,46 +227,110 @@ ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
 static ngx_int_t
 ngx_messaging_shm_check_zone(ngx_shm_zone_t *zone)
 {
-    size_t                     table, size;
+    size_t                     size;
     ngx_uint_t                 n;
-    ngx_core_conf_t           *ccf;
     ngx_messaging_shm_conf_t  *conf;
 
     conf = zone->data;
+    size = zone->shm.size;
 
-    if (!*conf->quotas) {
+    if (ngx_messaging_shm_fits(conf, size, *conf->quotas)) {
         return NGX_OK;
     }
 
-    ccf = (ngx_core_conf_t *) ngx_get_conf(conf->cycle->conf_ctx,
-                                           ngx_core_module);
+    for (n = size / 1048576 + 1;
+         !ngx_messaging_shm_fits(conf, n * 1048576, *conf->quotas);
+         n++)
+    {
+        /* void */
+    }
 
-    n = ccf->master ? ccf->worker_processes : 1;
-
-    table = ngx_messaging_counts_size(
-                ngx_messaging_counts_bits(NGX_MESSAGING_SHM_QUOTAS
-                                          * conf->cycle->connection_n));
-
-    table = ngx_align(table, ngx_pagesize) / ngx_pagesize;
-
-    /* twice: after a reload the old workers are there for a while */
-
-    size = (2 * n * table + sizeof(ngx_messaging_shm_t) / ngx_pagesize + 1
-            + NGX_MESSAGING_SHM_PAGES)
-           * (ngx_pagesize + sizeof(ngx_slab_page_t));
-
-    if (zone->shm.size >= size) {
-        return NGX_OK;
+    if (!ngx_messaging_shm_fits(conf, size, 0)) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "zone \"%V\" is too small to relay messages of "
+                      "\"messaging_max_message\" without Redis: write "
+                      "\"messaging_zone %V:%uzm;\"",
+                      &zone->shm.name, &zone->shm.name, n);
+        return NGX_ERROR;
     }
 
     ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                   "zone \"%V\" is too small for \"messaging_user_connections\""
                   " or \"messaging_address_connections\" of %ui workers with "
                   "%ui connections each: write \"messaging_zone %V:%uzm;\"",
-                  &zone->shm.name, n, conf->cycle->connection_n,
-                  &zone->shm.name, size / 1048576 + 1);
+                  &zone->shm.name, ngx_messaging_shm_processes(conf),
+                  conf->cycle->connection_n, &zone->shm.name, n);
 
     return NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_messaging_shm_fits(ngx_messaging_shm_conf_t *conf, size_t size,
+    ngx_uint_t quotas)
+{
+    size_t      pages, table;
+    ngx_uint_t  cells;
+
+    pages = sizeof(ngx_messaging_shm_t) / ngx_pagesize + 1
+            + NGX_MESSAGING_SHM_PAGES;
+
+    if (*conf->record) {
+        cells = ngx_messaging_shm_cells(size);
+
+        if (cells < NGX_MESSAGING_SHM_RECORDS
+                    * ngx_messaging_ring_cells(*conf->record))
+        {
+            return 0;
+        }
+
+        pages += ngx_messaging_ring_size(cells) / ngx_pagesize + 1
+                 + sizeof(ngx_messaging_wake_t) / ngx_pagesize + 1;
+    }
+
+    if (quotas) {
+        table = ngx_messaging_counts_size(
+                    ngx_messaging_counts_bits(NGX_MESSAGING_SHM_QUOTAS
+                                              * conf->cycle->connection_n));
+
+        table = ngx_align(table, ngx_pagesize) / ngx_pagesize;
+
+        /* twice: after a reload the old workers are there for a while */
+
+        pages += 2 * ngx_messaging_shm_processes(conf) * table;
+    }
+
+    return (quotas == 0 && *conf->record == 0)
+           || size >= pages * (ngx_pagesize + sizeof(ngx_slab_page_t));
+}
+
+
+/* of a ring in a zone of that size: a power of two, 5/8 of it at most */
+
+static ngx_uint_t
+ngx_messaging_shm_cells(size_t size)
+{
+    ngx_uint_t  cells;
+
+    cells = 1;
+
+    while (ngx_messaging_ring_size(2 * cells) <= size / 8 * 5) {
+        cells *= 2;
+    }
+
+    return cells;
+}
+
+
+static ngx_uint_t
+ngx_messaging_shm_processes(ngx_messaging_shm_conf_t *conf)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(conf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    return ccf->master ? ccf->worker_processes : 1;
 }
 
 
@@ -276,14 +352,14 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
 
     if (old) {
         *conf->shm = *old->shm;
-        return NGX_OK;
+        return ngx_messaging_shm_init_ring(zone, *conf->shm);
     }
 
     pool = (ngx_slab_pool_t *) zone->shm.addr;
 
     if (zone->shm.exists) {
         *conf->shm = pool->data;
-        return NGX_OK;
+        return ngx_messaging_shm_init_ring(zone, *conf->shm);
     }
 
     /* who asks for memory says what it means if there is none */
@@ -310,6 +386,44 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
 
     pool->data = shm;
     *conf->shm = shm;
+
+    return ngx_messaging_shm_init_ring(zone, shm);
+}
+
+
+/* the workers there are use it only if they have it, so it may come later */
+
+static ngx_int_t
+ngx_messaging_shm_init_ring(ngx_shm_zone_t *zone, ngx_messaging_shm_t *shm)
+{
+    ngx_uint_t                 cells;
+    ngx_messaging_shm_conf_t  *conf;
+
+    conf = zone->data;
+
+    if (*conf->record == 0 || shm->ring) {
+        return NGX_OK;
+    }
+
+    cells = ngx_messaging_shm_cells(zone->shm.size);
+
+    if (shm->wake == NULL) {
+        shm->wake = ngx_slab_calloc(shm->pool, sizeof(ngx_messaging_wake_t));
+    }
+
+    if (shm->wake) {
+        shm->ring = ngx_slab_calloc(shm->pool, ngx_messaging_ring_size(cells));
+    }
+
+    if (shm->ring == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "zone \"%V\" has no room left to relay without Redis: "
+                      "give \"messaging_zone\" another name or size",
+                      &zone->shm.name);
+        return NGX_ERROR;
+    }
+
+    ngx_messaging_ring_init(shm->ring, cells);
 
     return NGX_OK;
 }

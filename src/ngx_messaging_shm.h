@@ -11,6 +11,8 @@
 #include "ngx_messaging.h"
 #include "ngx_messaging_key.h"
 #include "ngx_messaging_refusals.h"
+#include "ngx_messaging_ring.h"
+#include "ngx_messaging_wake.h"
 
 
 /*
@@ -162,6 +164,10 @@ typedef enum {
     NGX_MESSAGING_STAT_LAG_COUNT,
     NGX_MESSAGING_STAT_LAG_LOST,
 
+    NGX_MESSAGING_STAT_RELAY_LAPS,
+    NGX_MESSAGING_STAT_RELAY_LOST,
+    NGX_MESSAGING_STAT_RELAY_SKIPPED,
+
     NGX_MESSAGING_STAT_LAST
 } ngx_messaging_stat_e;
 
@@ -202,13 +208,18 @@ typedef struct {
     ngx_messaging_slot_t        slots[NGX_MESSAGING_SHM_SLOTS];
 
     ngx_messaging_refusals_t    refusals;
+
+    ngx_messaging_ring_t       *ring;       /* of the broker without Redis, */
+    ngx_messaging_wake_t       *wake;       /* NULL if there was none yet */
 } ngx_messaging_shm_t;
 
 
 /*
  * ngx_messaging_shm_add() declares the zone; *shm is set when it is there.
  * If *quotas is set by then, a zone that has no room for the tables of
- * ngx_messaging_quota.h is an error of the configuration.
+ * ngx_messaging_quota.h is an error of the configuration.  If *record is not
+ * 0, the zone gets a ring, in up to 5/8 of it, for records of up to so many
+ * bytes; it is an error if the ring has no room for 64 of them.
  *
  * ngx_messaging_shm_supersede() raises the generation of the zone that the
  * configuration before "cycle" had, so that its workers know why they leave.
@@ -230,8 +241,11 @@ typedef struct {
 
 #define NGX_MESSAGING_SHM_HOSTS  64
 
+/* a ring has room for so many of the longest records */
+#define NGX_MESSAGING_SHM_RECORDS  64
+
 char *ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
-    void *tag, ngx_messaging_shm_t **shm, ngx_uint_t *quotas);
+    void *tag, ngx_messaging_shm_t **shm, ngx_uint_t *quotas, size_t *record);
 void ngx_messaging_shm_supersede(ngx_cycle_t *cycle, void *tag);
 ngx_messaging_slot_t *ngx_messaging_shm_claim(ngx_messaging_shm_t *shm);
 void ngx_messaging_shm_beat(ngx_messaging_slot_t *slot);

@@ -17,11 +17,10 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: no messaging_redis
+=== TEST 1: no messaging_redis: the workers relay to each other
 --- messaging_http
---- must_die
---- error_log
-a location has "messaging on", but there is no "messaging_redis" in the http block: write "messaging_redis redis://127.0.0.1:6379;"
+--- websocket
+nginx: status workers $WORKERS
 
 
 

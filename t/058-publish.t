@@ -957,13 +957,17 @@ location "/push/" has "messaging_publish on" and another handler, such as "proxy
 
 
 
-=== TEST 36: no broker
+=== TEST 36: without Redis, in the order of all others
 --- messaging_http
---- config
-        location /push/ {
-            messaging_publish on;
-            messaging_conversation 7;
-        }
---- must_die
---- error_log
-a location has "messaging_publish on", but there is no "messaging_redis" in the http block
+--- config eval: $::Locations
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":2,"exp":"+60"}
+--- websocket eval
+<<'EOS' . main::each_of(main::post('a', '/push/7', '{"n":VALUE}') . <<'EOP', 1 .. 8);
+ann: connect /ws/messaging/7/?token=$jwt_ann
+bob: connect_apart ann /ws/messaging/7/?token=$jwt_bob
+EOS
+a:       expect_status 202
+ann,bob: recv_raw {"n":VALUE}
+EOP

@@ -53,6 +53,9 @@ my %Series = (
     'redis.gaps'           => 'redis_gaps_total',
     'redis_lag.count'      => 'redis_lag_seconds_count',
     'redis_lag.lost'       => 'redis_lag_lost_total',
+    'relay.laps'           => 'relay_laps_total',
+    'relay.lost'           => 'relay_lost_total',
+    'relay.skipped'        => 'relay_skipped_total',
 );
 
 # fields that are sums of other ones, and are not there twice

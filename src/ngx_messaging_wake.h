@@ -1,0 +1,87 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#ifndef _NGX_MESSAGING_WAKE_H_INCLUDED_
+#define _NGX_MESSAGING_WAKE_H_INCLUDED_
+
+
+#include "ngx_messaging.h"
+
+
+/*
+ * Who among the workers of a zone is to be woken for what, and how.
+ *
+ * Each worker has the number of its slot, a set of the hashes that it wants
+ * to hear of, which it alone writes, and an eventfd.  The master makes all of
+ * them once, so that workers of every generation have the same ones.  They
+ * belong to a zone: with another one the master makes others.
+ *
+ * A flag says that the worker has been woken and has not looked yet: a burst
+ * costs one write().  The worker empties the eventfd before it takes the flag
+ * back, and looks afterwards; in another order a wake-up could be lost.
+ */
+
+#define NGX_MESSAGING_WAKE_WORKERS  256
+#define NGX_MESSAGING_WAKE_HASHES   8192
+
+
+typedef struct {
+    uint64_t                     pending;
+    u_char                       line[56];    /* of the cache: its own */
+    uint64_t                     wanted[NGX_MESSAGING_WAKE_HASHES / 64];
+} ngx_messaging_wake_worker_t;
+
+
+typedef struct {
+    uint64_t                     made;        /* the zone has its eventfds */
+    uint64_t                     used;        /* all workers are below this */
+    u_char                       line[48];
+    ngx_messaging_wake_worker_t  workers[NGX_MESSAGING_WAKE_WORKERS];
+} ngx_messaging_wake_t;
+
+
+typedef struct {
+    uint64_t                     bits[NGX_MESSAGING_WAKE_WORKERS / 64];
+} ngx_messaging_wake_set_t;
+
+
+/*
+ * ngx_messaging_wake_open() is called by the master for each configuration;
+ * it makes "n" eventfds if there are none for this zone.
+ *
+ * ngx_messaging_wake_claim() lets a worker begin that has the number "n".
+ * It returns its eventfd, or -1 if there is none: then it has to look by
+ * itself from time to time.
+ * ngx_messaging_wake_leave() wants nothing any more.
+ *
+ * ngx_messaging_wake_want() adds a hash to those of worker "n", or takes it
+ * out.  What is written after it has returned wakes the worker.
+ *
+ * ngx_messaging_wake_find() adds the workers to be woken for a hash to a set,
+ * when what they are to see has been written; ngx_messaging_wake_all() adds
+ * all.  ngx_messaging_wake_send() wakes the workers of a set, but for "own",
+ * and empties it.
+ *
+ * ngx_messaging_wake_taken() is called when worker "n" was woken, before it
+ * looks.
+ */
+
+ngx_int_t ngx_messaging_wake_open(ngx_messaging_wake_t *wake, ngx_uint_t n,
+    ngx_log_t *log);
+int ngx_messaging_wake_claim(ngx_messaging_wake_t *wake, ngx_uint_t n);
+void ngx_messaging_wake_leave(ngx_messaging_wake_t *wake, ngx_uint_t n);
+void ngx_messaging_wake_want(ngx_messaging_wake_t *wake, ngx_uint_t n,
+    uint32_t hash, ngx_uint_t on);
+void ngx_messaging_wake_find(ngx_messaging_wake_t *wake, uint32_t hash,
+    ngx_messaging_wake_set_t *set);
+void ngx_messaging_wake_all(ngx_messaging_wake_t *wake,
+    ngx_messaging_wake_set_t *set);
+void ngx_messaging_wake_send(ngx_messaging_wake_t *wake,
+    ngx_messaging_wake_set_t *set, ngx_uint_t own);
+void ngx_messaging_wake_taken(ngx_messaging_wake_t *wake, ngx_uint_t n);
+
+
+#endif /* _NGX_MESSAGING_WAKE_H_INCLUDED_ */
