@@ -12,7 +12,7 @@ help:
 	@echo 'make test       all tests that are quick: up to 10 minutes'
 	@echo 'make check      all tests, again with sanitizers, valgrind,'
 	@echo '                1 and 4 workers, no master, reloads, TLS, poll,'
-	@echo '                byte by byte, and on the newest nginx'
+	@echo '                byte by byte, without Redis, on the newest nginx'
 	@echo 'make soak       everything at once for 10 minutes or TIME=sec'
 	@echo 'make bench      the benchmarks'
 	@echo 'make install    into the modules path of nginx, below DESTDIR'

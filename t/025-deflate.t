@@ -450,6 +450,7 @@ nginx: status inflate.too_big 1
 
 
 === TEST 15: large messages, and the buffers they leave
+--- not_in: embedded (a message may not be so long)
 --- config eval
 main::locations('messaging_max_message 1m;')
 --- jwt

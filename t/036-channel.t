@@ -3,6 +3,8 @@
 
 # messaging_channel: endpoints on a channel that the configuration names,
 # usually one per user, where clients only receive.
+#
+# not in: embedded (a backend publishes through Redis)
 
 use strict;
 use warnings;

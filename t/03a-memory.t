@@ -6,6 +6,8 @@
 #
 # The listening socket has a small send buffer: all but a part of the first
 # frame waits for a client that does not read.
+#
+# not in: embedded (a backend publishes through Redis)
 
 use strict;
 use warnings;

@@ -6,6 +6,8 @@
 #
 # The listening socket has a small send buffer, so that the first frame of
 # 60,000 bytes goes out in part at most: whatever follows waits behind it.
+#
+# not in: embedded (a backend publishes through Redis)
 
 use strict;
 use warnings;

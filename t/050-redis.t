@@ -3,6 +3,8 @@
 
 # The connections to Redis: where messaging_redis says, as whom, how many, and
 # what they are subscribed to at any time.
+#
+# not in: embedded (it is about Redis)
 
 use strict;
 use warnings;

@@ -3,6 +3,8 @@
 
 # Redis is not there, goes away, comes back: what is served meanwhile, what
 # clients are told, and what they may have missed.
+#
+# not in: embedded (it is about Redis)
 
 use strict;
 use warnings;

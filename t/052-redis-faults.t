@@ -4,6 +4,8 @@
 # What a Redis says that does not want us, is not ready, is out of order or is
 # no Redis: a line in the log, a new connection, and nobody left deaf.  How
 # silence is dealt with is tested in 056-redis-silence.t.
+#
+# not in: embedded (it is about Redis)
 
 use strict;
 use warnings;

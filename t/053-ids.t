@@ -3,6 +3,8 @@
 
 # What makes message ids unique among hosts: the number of a host, leased in
 # Redis by a key with a time to live.
+#
+# not in: embedded (it is about host numbers in Redis)
 
 use strict;
 use warnings;

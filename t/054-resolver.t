@@ -3,6 +3,8 @@
 
 # A host name in messaging_redis: found when nginx starts, asked for at each
 # connect where there is a "resolver", or neither.
+#
+# not in: embedded (it is about Redis)
 
 use strict;
 use warnings;

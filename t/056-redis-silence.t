@@ -3,6 +3,8 @@
 
 # A Redis that says nothing: each block lasts for the 5 seconds after which
 # an answer is no longer waited for, or for twice that.
+#
+# not in: embedded (it is about Redis)
 
 use strict;
 use warnings;

@@ -310,6 +310,7 @@ EOS
 
 === TEST 10: a body that is in a file, by its length, in chunks, or always
 --- not_in
+embedded (a message may not be so long)
 onebyte (three times a megabyte)
 --- config eval
 "        messaging_max_message 1m;

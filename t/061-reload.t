@@ -194,7 +194,9 @@ nginx: within 15s expect_workers $WORKERS
 
 
 === TEST 11: also with 1012 if the zone has another size, or is not needed any more
---- not_in: hup (the zone is the harness's there)
+--- not_in
+hup (the zone is the harness's there)
+embedded (it is, too)
 --- http_config
 messaging_drain 100ms;
 include zone.conf;

@@ -315,6 +315,7 @@ a:     expect_body /"500ms":[01],"2s":[12],"more":0,"sum_us":(?!0,)\d{6,},"count
 
 
 === TEST 11: not every payload is a sample, however fast they come
+--- not_in: embedded (it is about Redis)
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket eval

@@ -1,6 +1,8 @@
 # Redis in trouble while clients talk: who stays is told by "resync", and by
 # nothing else, that it may have missed something; and hears everything said
 # behind that.  What is said by single frames is in 051, 052 and 056.
+#
+# not in: embedded (it is about Redis)
 
 use strict;
 use warnings;

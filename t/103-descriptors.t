@@ -3,6 +3,7 @@
 # as there is a descriptor for it.
 #
 # not in: tls (who is not accepted cannot begin TLS either)
+# not in: embedded (it counts descriptors, among them those of Redis)
 
 use strict;
 use warnings;

@@ -1,5 +1,7 @@
 # Another binary takes over (USR2), or does not, while clients talk: the two
 # nginx are two hosts to each other, and relay through Redis.
+#
+# not in: embedded (two binaries relay through Redis)
 
 use strict;
 use warnings;

@@ -1,6 +1,8 @@
 # Clients that are gone, by RST, FIN or half a FIN, behind each byte of a
 # handshake and of every kind of frame: nothing of them is left, and another
 # client is served all the time.
+#
+# not in: embedded (a backend publishes through Redis)
 
 use strict;
 use warnings;

@@ -143,6 +143,7 @@ my %Mode = (
     onebyte      => scalar(($ENV{TEST_NGINX_LD_PRELOAD} // '') =~ /onebyte/),
     poll         => ($Test::Nginx::Util::EventType // '') eq 'poll',
     valgrind     => $Test::Nginx::Util::UseValgrind,
+    embedded     => $ENV{TEST_NGINX_EMBEDDED},
 );
 my ($LeftOut, $Zones) = (0, 0);
 
@@ -173,12 +174,29 @@ sub left_out {
     my $master = qr/^nginx:\s+(?:reload|quit|upgrade|kill_worker_\w+|kill_all_workers)\b/m;
 
     return 1 if single() && ($block->websocket // '') =~ $master;
+    return 1 if $Mode{embedded} && needs_redis($block);
     for (lines($block->not_in)) {
         my ($mode) = /\A([\w-]+) \(.+\)\z/
             or die $block->name . ": not \"MODE (REASON)\": $_\n";
         return 1 if $Mode{$mode};
     }
     return 0;
+}
+
+# more than the lines that other blocks have, too
+sub needs_redis {
+    my ($block) = @_;
+    my $all = without_redis(join "\n", map { $block->$_ } sections($block));
+    return defined $block->redis_args || defined $block->fake_redis
+           || $all =~ /^\s*(?:redis|fake):|redis[._]|\$TEST_NGINX_REDIS_
+                      |\bmessaging_(?:redis|prefix)\b/mx;
+}
+
+sub without_redis {
+    my ($text) = @_;
+    $text =~ s/^\s*messaging_redis\s+unix:\$TEST_NGINX_REDIS_SOCKET;$//mg;
+    $text =~ s/^nginx:\s+status redis\.(?:ready \S+|lost 0)$//mg;
+    return $text;
 }
 
 add_cleanup_handler(sub {
@@ -275,6 +293,17 @@ sub set_config {
     my $broker = $block->messaging_http;
     my $with_module = $Module ne 'none';
 
+    if ($Mode{embedded}) {
+        $broker = without_redis($broker // '');
+        $http = without_redis($http);
+
+        # the longest messages of the tests need more than the default
+        $http = "messaging_zone messaging:60m;\n$http"
+            if $with_module && "$broker$http" !~ /\bmessaging_zone\b/
+               && !$Test::Nginx::Util::UseHup;
+        $block->set_value('websocket', without_redis($block->websocket))
+            if defined $block->websocket;
+    }
     $config //= $Config if $with_module;
     if ($with_module && !defined $broker && $http !~ /\bmessaging_redis\b/) {
         $broker = 'messaging_redis unix:$TEST_NGINX_'
