@@ -212,6 +212,13 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       0,
       NULL },
 
+    { ngx_string("messaging_access_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, access_timeout),
+      NULL },
+
     { ngx_string("messaging_reject"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -546,6 +553,8 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
      *     conf->user_claim = { 0, NULL };
      *     conf->name_claim = { 0, NULL };
      *     conf->access_claim = { 0, NULL };
+     *     conf->access_uri = NULL;
+     *     conf->server = NULL;
      *     conf->rate.burst = 0;
      *     conf->typing_rate.burst = 0;
      *     conf->endpoint = 0;
@@ -558,6 +567,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
     conf->require = NGX_CONF_UNSET_PTR;
     conf->leeway = NGX_CONF_UNSET;
     conf->access = NGX_CONF_UNSET_UINT;
+    conf->access_timeout = NGX_CONF_UNSET_MSEC;
     conf->reject = NGX_CONF_UNSET_UINT;
     conf->origins = NGX_CONF_UNSET_PTR;
     conf->ping_interval = NGX_CONF_UNSET_MSEC;
@@ -610,6 +620,8 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         }
     }
 
+    conf->server = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
     ngx_conf_merge_value(conf->enable, NGX_CONF_UNSET, 0);
     ngx_conf_merge_value(conf->publish, NGX_CONF_UNSET, 0);
     ngx_conf_merge_value(conf->status, NGX_CONF_UNSET, 0);
@@ -651,7 +663,11 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->access == NGX_CONF_UNSET_UINT) {
         conf->access = prev->access;
         conf->access_claim = prev->access_claim;
+        conf->access_uri = prev->access_uri;
     }
+
+    ngx_conf_merge_msec_value(conf->access_timeout, prev->access_timeout,
+                              5000);
 
     ngx_conf_merge_uint_value(conf->reject, prev->reject,
                               NGX_HTTP_MESSAGING_REJECT_CLOSE);
@@ -718,15 +734,17 @@ ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
 
     if (conf->max_message == 0 || conf->send_buffer == 0
         || conf->typing_timeout == 0 || conf->close_timeout == 0
-        || conf->max_fragments == 0 || conf->max_pongs == 0)
+        || conf->max_fragments == 0 || conf->max_pongs == 0
+        || conf->access_timeout == 0)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"messaging_max_message\", "
                            "\"messaging_send_buffer\", "
                            "\"messaging_typing_timeout\", "
                            "\"messaging_close_timeout\", "
-                           "\"messaging_max_fragments\" and "
-                           "\"messaging_max_pongs\" must not be 0");
+                           "\"messaging_max_fragments\", "
+                           "\"messaging_max_pongs\" and "
+                           "\"messaging_access_timeout\" must not be 0");
         return NGX_CONF_ERROR;
     }
 

@@ -39,6 +39,7 @@ typedef struct ngx_http_messaging_worker_s   ngx_http_messaging_worker_t;
 
 #define NGX_HTTP_MESSAGING_ACCESS_ANY        1
 #define NGX_HTTP_MESSAGING_ACCESS_CLAIM      2
+#define NGX_HTTP_MESSAGING_ACCESS_REQUEST    3
 
 
 #define NGX_HTTP_MESSAGING_REJECT_CLOSE      0
@@ -130,6 +131,9 @@ typedef struct {
 
     ngx_uint_t                   access;
     ngx_str_t                    access_claim;
+    ngx_http_complex_value_t    *access_uri;
+    ngx_msec_t                   access_timeout;
+    ngx_http_core_srv_conf_t    *server;
 
     ngx_uint_t                   reject;
     ngx_array_t                 *origins;      /* ngx_str_t */

@@ -255,6 +255,13 @@ ngx_http_messaging_auth_renew(ngx_http_messaging_session_t *s,
 }
 
 
+ngx_int_t
+ngx_http_messaging_auth_name(ngx_http_messaging_session_t *s, json_t *name)
+{
+    return ngx_http_messaging_auth_json(s->request->pool, name, &s->name_json);
+}
+
+
 static ngx_int_t
 ngx_http_messaging_auth_same(ngx_http_messaging_session_t *s, ngx_str_t *user)
 {

@@ -24,6 +24,8 @@
  * ngx_messaging_jwt_reason_e.  Both set s->access, which the caller gives
  * back when the session will not need it any more.
  *
+ * ngx_http_messaging_auth_name() gives the user another name than the token.
+ *
  * ngx_http_messaging_auth_text() is the reason of the Close frame.
  */
 
@@ -33,6 +35,8 @@ ngx_int_t ngx_http_messaging_auth_verify(ngx_http_messaging_session_t *s,
     ngx_str_t *token);
 ngx_int_t ngx_http_messaging_auth_renew(ngx_http_messaging_session_t *s,
     ngx_str_t *token);
+ngx_int_t ngx_http_messaging_auth_name(ngx_http_messaging_session_t *s,
+    json_t *name);
 const char *ngx_http_messaging_auth_text(ngx_int_t reason);
 
 

@@ -20,6 +20,10 @@
 #define NGX_HTTP_MESSAGING_LOCAL_MAX   ((size_t) 960 * 1024)
 
 
+static char *ngx_http_messaging_conf_access_request(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *mlcf, ngx_str_t *value);
+
+
 char *
 ngx_http_messaging_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -386,7 +390,7 @@ ngx_http_messaging_conf_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* messaging_access any | claim=name */
+/* messaging_access any | claim=name | request=uri */
 
 char *
 ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -413,20 +417,57 @@ ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (ngx_strncmp(value[1].data, "redis=", 6) == 0
-        || ngx_strncmp(value[1].data, "request=", 8) == 0)
-    {
+    if (value[1].len > 8 && ngx_strncmp(value[1].data, "request=", 8) == 0) {
+        mlcf->access = NGX_HTTP_MESSAGING_ACCESS_REQUEST;
+        return ngx_http_messaging_conf_access_request(cf, mlcf, &value[1]);
+    }
+
+    if (ngx_strncmp(value[1].data, "redis=", 6) == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"messaging_access %V\" is not there yet, "
-                           "use \"any\" or \"claim=<name>\"", &value[1]);
+                           "use \"any\", \"claim=<name>\" or "
+                           "\"request=<uri>\"", &value[1]);
         return NGX_CONF_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid access \"%V\", it must be \"any\" or "
-                       "\"claim=<name>\"", &value[1]);
+                       "invalid access \"%V\", it must be \"any\", "
+                       "\"claim=<name>\" or \"request=<uri>\"", &value[1]);
 
     return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_messaging_conf_access_request(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *mlcf, ngx_str_t *value)
+{
+    ngx_str_t                         uri;
+    ngx_http_compile_complex_value_t  ccv;
+
+    uri.data = value->data + sizeof("request=") - 1;
+    uri.len = value->len - (sizeof("request=") - 1);
+
+    if (uri.data[0] != '/' && uri.data[0] != '$') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URI in \"%V\": it must begin with a "
+                           "slash", value);
+        return NGX_CONF_ERROR;
+    }
+
+    mlcf->access_uri = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (mlcf->access_uri == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &uri;
+    ccv.complex_value = mlcf->access_uri;
+
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK
+                                                          : NGX_CONF_ERROR;
 }
 
 

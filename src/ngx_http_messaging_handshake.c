@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_access.h"
+#include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_auth.h"
 #include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_handshake.h"
@@ -59,6 +60,10 @@ static ngx_int_t ngx_http_messaging_handshake_name(ngx_http_request_t *r,
     ngx_http_complex_value_t *value, ngx_str_t *name);
 static ngx_int_t ngx_http_messaging_handshake_enter(
     ngx_http_messaging_session_t *s, ngx_str_t *token, ngx_uint_t source);
+static ngx_int_t ngx_http_messaging_handshake_ask(
+    ngx_http_messaging_session_t *s);
+static ngx_int_t ngx_http_messaging_handshake_admit(
+    ngx_http_messaging_session_t *s);
 static ngx_int_t ngx_http_messaging_handshake_subscribe(
     ngx_http_messaging_session_t *s);
 static void ngx_http_messaging_handshake_waiting(ngx_http_request_t *r);
@@ -444,6 +449,10 @@ ngx_http_messaging_handshake_enter(ngx_http_messaging_session_t *s,
         }
     }
 
+    if (mlcf->access == NGX_HTTP_MESSAGING_ACCESS_REQUEST) {
+        return ngx_http_messaging_handshake_ask(s);
+    }
+
     if (mlcf->endpoint != NGX_HTTP_MESSAGING_ENDPOINT_MANY
         && ngx_http_messaging_access_check(mlcf, s->access, &s->conversation)
            != NGX_OK)
@@ -454,6 +463,93 @@ ngx_http_messaging_handshake_enter(ngx_http_messaging_session_t *s,
                                             "no access");
     }
 
+    return ngx_http_messaging_handshake_admit(s);
+}
+
+
+/* nothing but the client's end is looked at until the backend has answered */
+
+static ngx_int_t
+ngx_http_messaging_handshake_ask(ngx_http_messaging_session_t *s)
+{
+    ngx_http_request_t  *r;
+
+    r = s->request;
+
+    if (ngx_http_messaging_ask(s, &s->conversation) != NGX_OK) {
+        return ngx_http_messaging_refuse_session(s,
+                                            NGX_MESSAGING_STAT_REFUSED_BACKEND,
+                                            NGX_MESSAGING_CLOSE_TRY_LATER,
+                                            "access check failed");
+    }
+
+    s->waiting = 1;
+
+    r->read_event_handler = ngx_http_messaging_handshake_waiting;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    r->main->count++;
+    return NGX_DONE;
+}
+
+
+void
+ngx_http_messaging_handshake_asked(ngx_http_messaging_session_t *s,
+    ngx_int_t rc, ngx_uint_t read_only)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    if (ngx_http_messaging_session_lost(s)) {
+        return;
+    }
+
+    r = s->request;
+    c = s->connection;
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    s->waiting = 0;
+    s->single.read_only = read_only;
+
+    switch (rc) {
+
+    case NGX_OK:
+        rc = ngx_http_messaging_handshake_admit(s);
+        break;
+
+    case NGX_HTTP_UNAUTHORIZED:
+        rc = ngx_http_messaging_refuse_session(s,
+                                     NGX_MESSAGING_STAT_REFUSED_BACKEND_TOKEN,
+                                     NGX_MESSAGING_CLOSE_TOKEN,
+                                     "token refused");
+        break;
+
+    case NGX_DECLINED:
+        rc = ngx_http_messaging_refuse_session(s,
+                                            NGX_MESSAGING_STAT_REFUSED_ACCESS,
+                                            NGX_MESSAGING_CLOSE_ACCESS,
+                                            "no access");
+        break;
+
+    default: /* NGX_ERROR */
+        rc = ngx_http_messaging_refuse_session(s,
+                                            NGX_MESSAGING_STAT_REFUSED_BACKEND,
+                                            NGX_MESSAGING_CLOSE_TRY_LATER,
+                                            "access check failed");
+        break;
+    }
+
+    /* as if the content handler had returned it */
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_messaging_handshake_admit(ngx_http_messaging_session_t *s)
+{
     if (ngx_http_messaging_quota_user(s) != NGX_OK) {
         return ngx_http_messaging_refuse_session(s,
                                  NGX_MESSAGING_STAT_REFUSED_USER_CONNECTIONS,

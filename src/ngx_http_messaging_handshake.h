@@ -29,6 +29,8 @@
 
 ngx_int_t ngx_http_messaging_handshake_handler(ngx_http_request_t *r);
 void ngx_http_messaging_handshake_confirmed(ngx_http_messaging_session_t *s);
+void ngx_http_messaging_handshake_asked(ngx_http_messaging_session_t *s,
+    ngx_int_t rc, ngx_uint_t read_only);
 ngx_int_t ngx_http_messaging_handshake_switch(ngx_http_request_t *r);
 ngx_int_t ngx_http_messaging_handshake_header(ngx_http_request_t *r,
     const char *name, u_char *value, size_t len);

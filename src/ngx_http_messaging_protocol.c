@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_access.h"
+#include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_auth.h"
 #include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
@@ -58,6 +59,8 @@ static void ngx_http_messaging_protocol_message(
     ngx_http_messaging_session_t *s, json_t *frame, ngx_str_t *conversation);
 static void ngx_http_messaging_protocol_subscribe(
     ngx_http_messaging_session_t *s, json_t *frame, ngx_str_t *conversation);
+static void ngx_http_messaging_protocol_enter(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, ngx_uint_t read_only);
 static void ngx_http_messaging_protocol_unsubscribe(
     ngx_http_messaging_session_t *s, json_t *frame, ngx_str_t *conversation);
 static void ngx_http_messaging_protocol_auth(ngx_http_messaging_session_t *s,
@@ -327,6 +330,12 @@ ngx_http_messaging_protocol_typing_frame(ngx_http_messaging_session_t *s,
         return;
     }
 
+    if (sub->read_only) {
+        ngx_http_messaging_relay_error(s, conversation, "access_denied",
+                                       "read only");
+        return;
+    }
+
     is_typing = ngx_messaging_json_bool(json_object_get(frame, "is_typing"));
 
     /* the one that ends it always goes out: there is but one of it */
@@ -443,11 +452,20 @@ static void
 ngx_http_messaging_protocol_message(ngx_http_messaging_session_t *s,
     json_t *frame, ngx_str_t *conversation)
 {
-    json_t  *client_id;
+    json_t                             *client_id;
+    ngx_http_messaging_subscription_t  *sub;
 
     client_id = json_object_get(frame, "client_id");
 
-    if (ngx_http_messaging_relay_member(s, conversation, client_id) == NULL) {
+    sub = ngx_http_messaging_relay_member(s, conversation, client_id);
+
+    if (sub == NULL) {
+        return;
+    }
+
+    if (sub->read_only) {
+        ngx_http_messaging_relay_refuse(s, conversation, client_id,
+                                        "access_denied", "read only");
         return;
     }
 
@@ -459,7 +477,6 @@ static void
 ngx_http_messaging_protocol_subscribe(ngx_http_messaging_session_t *s,
     json_t *frame, ngx_str_t *conversation)
 {
-    ngx_int_t                           rc;
     ngx_http_messaging_subscription_t  *sub;
 
     sub = ngx_http_messaging_session_find(s, conversation);
@@ -474,12 +491,76 @@ ngx_http_messaging_protocol_subscribe(ngx_http_messaging_session_t *s,
     }
 
     if (ngx_http_messaging_access_check(s->conf, s->access, conversation)
-        != NGX_OK)
+        == NGX_OK)
     {
+        ngx_http_messaging_protocol_enter(s, conversation, 0);
+        return;
+    }
+
+    if (s->conf->access != NGX_HTTP_MESSAGING_ACCESS_REQUEST) {
         ngx_http_messaging_relay_error(s, conversation, "access_denied",
                                        "no access to this conversation");
         return;
     }
+
+    if (ngx_http_messaging_ask_find(s, conversation)) {
+        /* there will be an answer */
+        return;
+    }
+
+    if (s->nsubscriptions + ngx_http_messaging_ask_count(s)
+        >= s->conf->max_subscriptions)
+    {
+        ngx_http_messaging_relay_error(s, conversation, "access_denied",
+                                       "too many subscriptions");
+        return;
+    }
+
+    if (ngx_http_messaging_ask(s, conversation) != NGX_OK) {
+        ngx_http_messaging_relay_unavailable(s, conversation);
+    }
+}
+
+
+void
+ngx_http_messaging_protocol_asked(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, ngx_int_t rc, ngx_uint_t read_only)
+{
+    if (s->closing) {
+        return;
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_http_messaging_protocol_enter(s, conversation, read_only);
+        break;
+
+    case NGX_HTTP_UNAUTHORIZED:
+        ngx_http_messaging_session_close(s, NGX_MESSAGING_CLOSE_TOKEN,
+                                         "token refused");
+        break;
+
+    case NGX_DECLINED:
+        ngx_http_messaging_relay_error(s, conversation, "access_denied",
+                                       "no access to this conversation");
+        break;
+
+    default: /* NGX_ERROR */
+        ngx_http_messaging_relay_unavailable(s, conversation);
+        break;
+    }
+}
+
+
+/* who is let in joins the channel */
+
+static void
+ngx_http_messaging_protocol_enter(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, ngx_uint_t read_only)
+{
+    ngx_int_t                           rc;
+    ngx_http_messaging_subscription_t  *sub;
 
     if (s->nsubscriptions >= s->conf->max_subscriptions) {
         ngx_http_messaging_relay_error(s, conversation, "access_denied",
@@ -498,6 +579,8 @@ ngx_http_messaging_protocol_subscribe(ngx_http_messaging_session_t *s,
         ngx_http_messaging_relay_unavailable(s, conversation);
         return;
     }
+
+    sub->read_only = read_only;
 
     rc = ngx_http_messaging_session_subscribe(s, sub, conversation);
 
@@ -524,7 +607,14 @@ static void
 ngx_http_messaging_protocol_unsubscribe(ngx_http_messaging_session_t *s,
     json_t *frame, ngx_str_t *conversation)
 {
+    ngx_http_messaging_ask_t           *ask;
     ngx_http_messaging_subscription_t  *sub;
+
+    ask = ngx_http_messaging_ask_find(s, conversation);
+
+    if (ask) {
+        ngx_http_messaging_ask_forget(s, ask);
+    }
 
     sub = ngx_http_messaging_session_find(s, conversation);
 
@@ -626,8 +716,9 @@ ngx_http_messaging_protocol_auth(ngx_http_messaging_session_t *s,
 
         ngx_http_messaging_protocol_name(&name, sub);
 
-        if (ngx_http_messaging_access_check(s->conf, s->access, &name)
-            == NGX_OK)
+        if (s->conf->access == NGX_HTTP_MESSAGING_ACCESS_REQUEST
+            || ngx_http_messaging_access_check(s->conf, s->access, &name)
+               == NGX_OK)
         {
             continue;
         }

@@ -32,6 +32,8 @@ void ngx_http_messaging_protocol_input(ngx_http_messaging_session_t *s,
     u_char *p, size_t len);
 void ngx_http_messaging_protocol_limited(ngx_http_messaging_session_t *s,
     u_char *p, size_t len);
+void ngx_http_messaging_protocol_asked(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, ngx_int_t rc, ngx_uint_t read_only);
 void ngx_http_messaging_protocol_subscribed(ngx_http_messaging_session_t *s,
     ngx_http_messaging_subscription_t *sub);
 void ngx_http_messaging_protocol_unconfirmed(ngx_http_messaging_session_t *s,

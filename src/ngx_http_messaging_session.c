@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_delay.h"
 #include "ngx_http_messaging_handshake.h"
@@ -89,6 +90,7 @@ ngx_http_messaging_session_create(ngx_http_request_t *r,
 
     ngx_queue_init(&s->subscriptions);
     ngx_queue_init(&s->publishes);
+    ngx_queue_init(&s->asks);
     ngx_queue_insert_tail(&worker->sessions, &s->queue);
 
     s->counted = 1;
@@ -211,6 +213,7 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
     worker = s->worker;
 
     ngx_http_messaging_session_unsubscribe(s, NULL);
+    ngx_http_messaging_ask_forget(s, NULL);
     ngx_http_messaging_relay_forget(s);
     ngx_http_messaging_delay_forget(s);
 

@@ -98,6 +98,7 @@ typedef struct {
                                                     the end of typing */
     unsigned                       confirmed:1;
     unsigned                       ready:1;      /* confirmed, not handled */
+    unsigned                       read_only:1;
     unsigned                       typing:1;     /* the others know */
     unsigned                       held:1;       /* ... do not know yet */
 } ngx_http_messaging_subscription_t;
@@ -132,6 +133,7 @@ struct ngx_http_messaging_session_s {
     ngx_str_t                          name_json;     /* empty: no name */
     int64_t                            expires;       /* ms since the epoch */
     json_t                            *access;        /* the access claim */
+    ngx_queue_t                        asks;          /* without an answer */
 
     ngx_str_t                          conversation;  /* or the channel */
     ngx_http_messaging_subscription_t  single;

@@ -5,13 +5,20 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_call.h"
 #include "ngx_http_messaging_log.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_variables.h"
 
 
-static ngx_int_t ngx_http_messaging_variable_str(ngx_http_request_t *r,
+static ngx_int_t ngx_http_messaging_variable_user(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_messaging_variable_conversation(
+    ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_http_messaging_session_t *ngx_http_messaging_variable_session(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_messaging_variable_str(ngx_http_variable_value_t *v,
+    ngx_str_t *text);
 static ngx_int_t ngx_http_messaging_variable_close_code(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_messaging_variable_count(ngx_http_request_t *r,
@@ -24,13 +31,11 @@ static ngx_int_t ngx_http_messaging_variable_number(ngx_http_request_t *r,
 
 static ngx_http_variable_t  ngx_http_messaging_variables[] = {
 
-    { ngx_string("messaging_user"), NULL, ngx_http_messaging_variable_str,
-      offsetof(ngx_http_messaging_session_t, user),
+    { ngx_string("messaging_user"), NULL, ngx_http_messaging_variable_user, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("messaging_conversation"), NULL,
-      ngx_http_messaging_variable_str,
-      offsetof(ngx_http_messaging_session_t, conversation),
+      ngx_http_messaging_variable_conversation, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("messaging_close_code"), NULL,
@@ -74,28 +79,56 @@ ngx_http_messaging_variables_add(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_http_messaging_variable_str(ngx_http_request_t *r,
+ngx_http_messaging_variable_user(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t                     *s;
-    ngx_http_messaging_session_t  *session;
+    ngx_http_messaging_call_t     *call;
+    ngx_http_messaging_session_t  *s;
 
-    session = ngx_http_get_module_ctx(r->main, ngx_http_messaging_module);
+    call = ngx_http_messaging_call_of(r);
+    s = ngx_http_messaging_variable_session(r);
 
-    if (session == NULL) {
+    return ngx_http_messaging_variable_str(v, call ? &call->user
+                                              : s ? &s->user : NULL);
+}
+
+
+static ngx_int_t
+ngx_http_messaging_variable_conversation(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_messaging_call_t     *call;
+    ngx_http_messaging_session_t  *s;
+
+    call = ngx_http_messaging_call_of(r);
+    s = ngx_http_messaging_variable_session(r);
+
+    return ngx_http_messaging_variable_str(v, call ? &call->conversation
+                                              : s ? &s->conversation : NULL);
+}
+
+
+static ngx_http_messaging_session_t *
+ngx_http_messaging_variable_session(ngx_http_request_t *r)
+{
+    /* a call has the same place for something else */
+
+    return ngx_http_messaging_call_of(r)
+           ? NULL
+           : ngx_http_get_module_ctx(r->main, ngx_http_messaging_module);
+}
+
+
+static ngx_int_t
+ngx_http_messaging_variable_str(ngx_http_variable_value_t *v, ngx_str_t *text)
+{
+    if (text == NULL || text->len == 0) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    s = (ngx_str_t *) ((u_char *) session + data);
-
-    if (s->len == 0) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->data = s->data;
-    v->len = s->len;
+    v->data = text->data;
+    v->len = text->len;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;
@@ -110,7 +143,7 @@ ngx_http_messaging_variable_close_code(ngx_http_request_t *r,
 {
     ngx_http_messaging_session_t  *s;
 
-    s = ngx_http_get_module_ctx(r->main, ngx_http_messaging_module);
+    s = ngx_http_messaging_variable_session(r);
 
     if (s == NULL || s->close_code == 0) {
         v->not_found = 1;
@@ -127,7 +160,7 @@ ngx_http_messaging_variable_count(ngx_http_request_t *r,
 {
     ngx_http_messaging_session_t  *s;
 
-    s = ngx_http_get_module_ctx(r->main, ngx_http_messaging_module);
+    s = ngx_http_messaging_variable_session(r);
 
     if (s == NULL || !s->open) {
         v->not_found = 1;

@@ -93,6 +93,8 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "refusals", "token_internal", 0, "token could not be verified" },
     { "refusals", "access", 0, "no access to the conversation" },
     { "refusals", "broker", 0, "broker down or subscription timed out" },
+    { "refusals", "backend", 0, "access check failed or timed out" },
+    { "refusals", "backend_token", 0, "token refused by the backend: 401" },
     { "refusals", "user_connections", 0, "over messaging_user_connections" },
     { "refusals", "address_connections", 0, "over the limit of an address" },
 

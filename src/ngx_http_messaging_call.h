@@ -1,0 +1,106 @@
+
+/*
+ * Copyright (C) The ngx_http_messaging_module authors
+ */
+
+
+#ifndef _NGX_HTTP_MESSAGING_CALL_H_INCLUDED_
+#define _NGX_HTTP_MESSAGING_CALL_H_INCLUDED_
+
+
+#include "ngx_http_messaging.h"
+
+
+/*
+ * A question to the backend: a request of the module's own to a location of
+ * the same server, whatever that does with it (proxy_pass, fastcgi_pass,
+ * return ...).  It has a pool, a connection and a request for itself, and
+ * shares nothing with the client's connection that it is made for: either may
+ * end first.
+ */
+
+typedef struct ngx_http_messaging_call_s  ngx_http_messaging_call_t;
+
+/* called once, at the top of an event; the call is freed afterwards */
+
+typedef void (*ngx_http_messaging_call_pt)(void *data,
+    ngx_http_messaging_call_t *call);
+
+
+struct ngx_http_messaging_call_s {
+    ngx_pool_t                  *pool;
+    ngx_http_request_t          *request;      /* is parent, and never run */
+    ngx_http_request_t          *answer;       /* the subrequest */
+
+    ngx_connection_t             connection;   /* has no descriptor */
+    ngx_event_t                  read;
+    ngx_event_t                  write;
+    ngx_log_t                    log;
+    ngx_http_log_ctx_t           log_ctx;
+    ngx_http_connection_t        http;
+
+    ngx_event_t                  event;        /* the end; its timer as well */
+    ngx_connection_t             dummy;
+
+    ngx_http_messaging_call_pt   handler;      /* NULL: nobody waits */
+    void                        *data;
+
+    ngx_str_t                    user;         /* $messaging_user */
+    ngx_str_t                    conversation;
+
+    /* the answer */
+    ngx_uint_t                   status;       /* 0: none in time, or failed */
+    ngx_str_t                    body;
+
+    unsigned                     ended:1;
+};
+
+
+/*
+ * ngx_http_messaging_call_create() prepares a call for a client: its address
+ * is that of "c", its server that of "conf".  NULL: no memory.
+ *
+ * ngx_http_messaging_call_header() adds a header, whose name is static and
+ * whose value is copied; _call_headers() adds those of the handshake "r" that
+ * mean something to a backend, but none that begins with "X-Messaging-".
+ * ngx_http_messaging_call_body() makes it a POST with this body, which is
+ * copied.
+ *
+ * ngx_http_messaging_call_start() asks the location that "uri" names, a
+ * template which may use variables of the session; "args" are added to its
+ * arguments.  The call ends after "timeout" ms whatever the location's own
+ * limits are.  NGX_OK: "handler" is called once, later; NGX_ERROR: never, and
+ * the call is freed.  An answer is kept up to the length that the location's
+ * subrequest_output_buffer_size allows; a longer one is no answer.
+ *
+ * ngx_http_messaging_call_answer_header() finds a header of the answer by its
+ * name in lower case, NULL if there is none.
+ *
+ * ngx_http_messaging_call_forget() is for who does not wait any longer: the
+ * call goes on, but the handler is not called.  _call_cancel() frees one that
+ * was not started.
+ *
+ * ngx_http_messaging_call_of() is the call that a request belongs to, NULL
+ * for all others.
+ */
+
+ngx_http_messaging_call_t *ngx_http_messaging_call_create(ngx_connection_t *c,
+    ngx_http_messaging_loc_conf_t *conf, ngx_str_t *user,
+    ngx_str_t *conversation);
+ngx_int_t ngx_http_messaging_call_header(ngx_http_messaging_call_t *call,
+    const char *name, ngx_str_t *value);
+ngx_int_t ngx_http_messaging_call_headers(ngx_http_messaging_call_t *call,
+    ngx_http_request_t *r);
+ngx_int_t ngx_http_messaging_call_body(ngx_http_messaging_call_t *call,
+    ngx_str_t *type, ngx_str_t *body);
+ngx_int_t ngx_http_messaging_call_start(ngx_http_messaging_call_t *call,
+    ngx_http_complex_value_t *uri, ngx_str_t *args, ngx_msec_t timeout,
+    ngx_http_messaging_call_pt handler, void *data);
+ngx_str_t *ngx_http_messaging_call_answer_header(
+    ngx_http_messaging_call_t *call, const char *name);
+void ngx_http_messaging_call_forget(ngx_http_messaging_call_t *call);
+void ngx_http_messaging_call_cancel(ngx_http_messaging_call_t *call);
+ngx_http_messaging_call_t *ngx_http_messaging_call_of(ngx_http_request_t *r);
+
+
+#endif /* _NGX_HTTP_MESSAGING_CALL_H_INCLUDED_ */
