@@ -461,7 +461,7 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
      *     conf->redis = NULL;
      *     conf->prefix = { 0, NULL };
      *     conf->shm = NULL;
-     *     conf->zone = 0;
+     *     conf->zone = { 0, NULL };
      *     conf->enabled = 0;
      *     conf->generation = 0;
      *     conf->quotas = 0;
@@ -503,8 +503,6 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_http_messaging_main_conf_t *mmcf = conf;
 
-    ngx_str_t  name;
-
     ngx_conf_init_uint_value(mmcf->max_connections, 0);
     ngx_conf_init_msec_value(mmcf->drain, 10000);
     ngx_conf_init_size_value(mmcf->max_queued, 128 * 1024 * 1024);
@@ -519,15 +517,14 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (mmcf->zone) {
+    if (mmcf->zone.data) {
         return NGX_CONF_OK;
     }
 
-    mmcf->zone = 1;
+    ngx_str_set(&mmcf->zone, "messaging");
 
-    ngx_str_set(&name, "messaging");
-
-    return ngx_messaging_shm_add(cf, &name, NGX_HTTP_MESSAGING_ZONE_SIZE,
+    return ngx_messaging_shm_add(cf, &mmcf->zone,
+                                 NGX_HTTP_MESSAGING_ZONE_SIZE,
                                  &ngx_http_messaging_module, &mmcf->shm,
                                  &mmcf->quotas, &mmcf->record);
 }

@@ -92,7 +92,7 @@ typedef struct {
     ngx_messaging_redis_conf_t  *redis;
     ngx_str_t                    prefix;
     ngx_messaging_shm_t         *shm;
-    ngx_uint_t                   zone;         /* is declared */
+    ngx_str_t                    zone;         /* its name */
     ngx_uint_t                   max_connections;
     ngx_msec_t                   drain;
     size_t                       max_queued;

@@ -223,7 +223,7 @@ ngx_http_messaging_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ssize_t     size;
     ngx_str_t  *value, name, text;
 
-    if (mmcf->zone) {
+    if (mmcf->zone.data) {
         return "is duplicate";
     }
 
@@ -252,7 +252,7 @@ ngx_http_messaging_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    mmcf->zone = 1;
+    mmcf->zone = name;
 
     return ngx_messaging_shm_add(cf, &name, size, &ngx_http_messaging_module,
                                  &mmcf->shm, &mmcf->quotas, &mmcf->record);

@@ -75,6 +75,7 @@ ngx_http_messaging_status_handler(ngx_http_request_t *r)
 
     ngx_messaging_metrics_read(&m, mmcf->shm,
                                mmcf->worker ? mmcf->worker->slot : NULL);
+    m.redis = (mmcf->redis != NULL);
 
     size = (format == NGX_HTTP_MESSAGING_STATUS_PROMETHEUS)
            ? ngx_messaging_metrics_prometheus(NULL, &m)

@@ -25,6 +25,8 @@
 #define NGX_HTTP_MESSAGING_CLOCK_STEP  1000         /* ms */
 
 
+static void ngx_http_messaging_worker_tell(ngx_cycle_t *cycle,
+    ngx_http_messaging_main_conf_t *mmcf);
 static ngx_int_t ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
     ngx_http_messaging_main_conf_t *mmcf);
 static void ngx_http_messaging_worker_event(ngx_event_t *ev,
@@ -57,6 +59,10 @@ ngx_http_messaging_worker_init_module(ngx_cycle_t *cycle)
 
     mmcf->generation = ngx_atomic_fetch_add(&mmcf->shm->generation, 1) + 1;
 
+    if (mmcf->enabled && !ngx_test_config) {
+        ngx_http_messaging_worker_tell(cycle, mmcf);
+    }
+
     if (mmcf->record == 0) {
         return NGX_OK;
     }
@@ -67,6 +73,26 @@ ngx_http_messaging_worker_init_module(ngx_cycle_t *cycle)
                                            ccf->master ? ccf->worker_processes
                                                        : 1,
                                            cycle->log);
+}
+
+
+static void
+ngx_http_messaging_worker_tell(ngx_cycle_t *cycle,
+    ngx_http_messaging_main_conf_t *mmcf)
+{
+    if (mmcf->redis) {
+        ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                      "messaging relays through Redis at \"%V\"",
+                      &mmcf->redis->url.name);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                  "messaging relays through the zone \"%V\", "
+                  "in a ring of %uLk",
+                  &mmcf->zone,
+                  mmcf->shm->ring->ncells.word
+                  * NGX_MESSAGING_RING_CELL / 1024);
 }
 
 

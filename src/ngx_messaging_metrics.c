@@ -164,6 +164,12 @@ ngx_messaging_metrics_json(u_char *p, ngx_messaging_metrics_t *m)
             ngx_messaging_metrics_text(&w, "\":{\"");
 
             group = stat->group;
+
+            if (i == NGX_MESSAGING_STAT_PUBLISHED) {
+                ngx_messaging_metrics_text(&w, m->redis
+                                               ? "kind\":\"redis\",\""
+                                               : "kind\":\"embedded\",\"");
+            }
         }
 
         ngx_messaging_metrics_text(&w, stat->name);
@@ -192,6 +198,17 @@ ngx_messaging_metrics_prometheus(u_char *p, ngx_messaging_metrics_t *m)
                                "# TYPE messaging_workers gauge\n"
                                "messaging_workers");
     ngx_messaging_metrics_value(&w, m->workers);
+
+    /* both: an expression that names a kind finds a number */
+
+    ngx_messaging_metrics_text(&w,
+                               "# HELP messaging_broker 1 for the broker in "
+                               "use, 0 for the other\n"
+                               "# TYPE messaging_broker gauge\n"
+                               "messaging_broker{kind=\"embedded\"}");
+    ngx_messaging_metrics_value(&w, !m->redis);
+    ngx_messaging_metrics_text(&w, "messaging_broker{kind=\"redis\"}");
+    ngx_messaging_metrics_value(&w, m->redis);
 
     for (family = ngx_messaging_metrics_families;
          family->first < NGX_MESSAGING_STAT_LAST;

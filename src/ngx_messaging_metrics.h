@@ -19,13 +19,14 @@
 
 typedef struct {
     ngx_uint_t    workers;
+    ngx_uint_t    redis;       /* 0: workers relay without it */
     uint64_t      stats[NGX_MESSAGING_STAT_LAST];
 } ngx_messaging_metrics_t;
 
 
 /*
  * ngx_messaging_metrics_read() adds the counters up; "own" as in
- * ngx_messaging_shm_sum().
+ * ngx_messaging_shm_sum().  "redis" is the caller's to set.
  *
  * ngx_messaging_metrics_json() and ngx_messaging_metrics_prometheus() return
  * the length of the text; unless p is NULL they write it there.  The second

@@ -24,7 +24,8 @@ while ($rows =~ /^    \{ "(\w*)", "(\w+)", [01], ".+" \},$/gm) {
     if ($1 eq $group) {
         $json .= ",\"$2\":$zero";
     } else {
-        $json .= ($group eq '' ? '' : '}') . ",\"$1\":{\"$2\":$zero";
+        $json .= ($group eq '' ? '' : '}') . ",\"$1\":{"
+                 . ($1 eq 'broker' ? '"kind":"redis",' : '') . "\"$2\":$zero";
         $group = $1;
     }
 }
@@ -135,3 +136,47 @@ nginx: status redis.ready 0
 redis: start
 nginx: status redis.ready $WORKERS
 ann:   recv {"type":"resync","within_ms":"<int>"}
+
+
+
+=== TEST 7: who relays, and a line that says so
+--- messaging_http
+--- http_config
+messaging_zone relay:16m;
+--- websocket
+nginx: status broker.kind "embedded"
+nginx: metric messaging_broker{kind="embedded"} 1
+nginx: metric messaging_broker{kind="redis"} 0
+--- error_log
+messaging relays through the zone "relay", in a ring of 8192k
+--- no_error_log
+messaging relays through Redis
+
+
+
+=== TEST 8: Redis relays
+--- websocket
+nginx: status broker.kind "redis"
+nginx: metric messaging_broker{kind="embedded"} 0
+nginx: metric messaging_broker{kind="redis"} 1
+--- error_log eval
+"messaging relays through Redis at \"unix:$ENV{TEST_NGINX_REDIS_SOCKET}\""
+--- no_error_log
+messaging relays through the zone
+
+
+
+=== TEST 9: the status alone: nobody relays, nothing is counted
+--- not_in
+hup (there is a zone)
+embedded (there is, too)
+--- messaging_http
+--- config
+        location /status {
+            messaging_status on;
+        }
+--- websocket
+a:     http GET /status
+a:     expect_status 503
+--- no_error_log
+messaging relays

@@ -138,6 +138,7 @@ metrics_sizes(uint64_t value, const char *name)
     ngx_messaging_metrics_t   m;
 
     m.workers = (ngx_uint_t) value;
+    m.redis = (value == 0);
 
     for (i = 0; i < NGX_MESSAGING_STAT_LAST; i++) {
         m.stats[i] = value;
@@ -165,6 +166,7 @@ metrics_numbers(void)
     ngx_messaging_metrics_family_t  *f;
 
     m.workers = 999;
+    m.redis = 0;
 
     for (i = 0; i < NGX_MESSAGING_STAT_LAST; i++) {
         m.stats[i] = 1000 + i;
@@ -175,6 +177,12 @@ metrics_numbers(void)
 
     unit_ok(strncmp(json, "{\"workers\":999,", 15) == 0, "JSON: workers");
     unit_ok(metrics_has(text, "messaging_workers 999"), "Prometheus: workers");
+
+    unit_ok(strstr(json, ",\"broker\":{\"kind\":\"embedded\",\"") != NULL,
+            "JSON: the broker");
+    unit_ok(metrics_has(text, "messaging_broker{kind=\"embedded\"} 1")
+            && metrics_has(text, "messaging_broker{kind=\"redis\"} 0"),
+            "Prometheus: the broker");
 
     f = ngx_messaging_metrics_families;
 

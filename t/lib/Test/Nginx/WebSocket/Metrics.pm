@@ -177,6 +177,10 @@ sub check_same {
         die "$name is $got, its parts are $sum\n" if $got != $sum;
     }
 
+    my $kind = delete $field{'broker.kind'};
+    $take->("broker{kind=\"$_\"}", $kind eq $_ ? 1 : 0, 'broker.kind')
+        for qw( embedded redis );
+
     my $count = 0;
 
     for my $lag (@Lag) {
