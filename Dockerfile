@@ -5,9 +5,11 @@
 #     docker run --network host \
 #         -v "$PWD/jwt.key:/etc/nginx/messaging/jwt.key:ro" nginx-messaging
 #
-# runs /etc/nginx/messaging/minimal.conf, which wants Redis on port 6379 of
-# the same host.  The image holds no key: mount one, or a configuration of
-# your own over that file.
+# runs /etc/nginx/messaging/minimal.conf, which needs nothing else.  It lets
+# this host alone publish and ask for the status: with "-p 8080:8080" in place
+# of the host's network that is nobody outside of the container.  The image
+# holds no key: mount one, or a configuration of your own over that file; the
+# other files want Redis on port 6379 of the same host.
 #
 # t/util/docker-steps runs these steps where there is no docker.
 

@@ -8,7 +8,8 @@ all:
 help:
 	@echo 'make            build/ngx_http_messaging_module.so, for the'
 	@echo '                installed nginx, or NGINX_SRC=dir for that tree'
-	@echo 'make run        a demonstration on 127.0.0.1:8080, or PORT=port'
+	@echo 'make run        a demonstration on 127.0.0.1:8080, or PORT=port;'
+	@echo '                it needs nginx alone, with REDIS=1 also Redis'
 	@echo 'make test       all tests that are quick: up to 10 minutes'
 	@echo 'make check      all tests, again with sanitizers, valgrind,'
 	@echo '                1 and 4 workers, no master, reloads, TLS, poll,'

@@ -281,10 +281,10 @@ sub make_jwks {
 # a file of the tree, in a directory where nginx can run it
 
 sub prepare {
-    my ($conf) = @_;
+    my ($conf, $with_redis) = @_;
 
     my $name = basename($conf, '.conf');
-    my $dir = "$servroot/$name";
+    my $dir = "$servroot/$name" . ($with_redis ? '-redis' : '');
     my $text = read_file($conf);
 
     make_path("$dir/logs", "$dir/modules");
@@ -313,10 +313,12 @@ sub prepare {
 
     my $listens = $text =~ s/^(\s*listen )\d+/${1}127.0.0.1:$port/mg;
     my $logs = $text =~ s{/var/log/nginx/}{logs/}g;
-    my $redises = $text =~ s/^(\s*messaging_redis )[^;]+/${1}unix:$redis/mg;
+    my $redises = $text =~ s/^(\s*#?messaging_redis )[^;]+/${1}unix:$redis/mg;
 
     ok($listens == 1 && $logs == 2 && $redises == 1,
        "$name.conf: has the lines that are changed here");
+
+    $text =~ s/^(\s*)#(messaging_redis )/$1$2/mg if $with_redis;
 
     write_file("$dir/nginx.conf", $text);
 
@@ -372,16 +374,14 @@ sub read_bytes {
 }
 
 
-# a request; the status, the head, and the connection
+# the head of the answer
 
-sub request {
-    my ($tls, $path, @headers) = @_;
+sub read_answer {
+    my ($socket, $request) = @_;
 
-    my $socket = tcp($tls) or die "cannot connect: $!\n";
     my $head = '';
 
-    syswrite $socket, join "\r\n", "GET $path HTTP/1.1",
-        'Host: chat.example.com', @headers, '', '';
+    syswrite $socket, $request;
 
     while ($head !~ /\r\n\r\n\z/) {
         my $byte = read_bytes($socket, 1);
@@ -389,6 +389,19 @@ sub request {
         last if $byte eq '';
         $head .= $byte;
     }
+
+    return $head;
+}
+
+
+# a request; the status, the head, and the connection
+
+sub request {
+    my ($tls, $path, @headers) = @_;
+
+    my $socket = tcp($tls) or die "cannot connect: $!\n";
+    my $head = read_answer($socket, join "\r\n", "GET $path HTTP/1.1",
+        'Host: chat.example.com', @headers, '', '');
 
     my ($status) = $head =~ m{^HTTP/1\.1 (\d+)};
 
@@ -402,6 +415,18 @@ sub upgrade {
     return request($tls, $path, 'Upgrade: websocket', 'Connection: Upgrade',
                    'Sec-WebSocket-Version: 13',
                    'Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==', @headers);
+}
+
+
+sub publish {
+    my ($path, $frame) = @_;
+
+    my $socket = tcp('') or die "cannot connect: $!\n";
+    my $head = read_answer($socket, join "\r\n", "POST $path HTTP/1.1",
+        'Host: chat.example.com', 'Content-Type: application/json',
+        'Content-Length: ' . length $frame, '', $frame);
+
+    return $head =~ m{^HTTP/1\.1 (\d+)} ? $1 : 0;
 }
 
 
@@ -476,6 +501,9 @@ sub meets {
 
 my %tests = (
     minimal => sub {
+        my ($dir) = @_;
+
+        my $broker = $dir =~ /-redis\z/ ? 'redis' : 'embedded';
         my $token = jwt('HS256', $private{HS256}, user_id => 1);
         my $forged = jwt('HS256', 'y' x 32, user_id => 1);
 
@@ -494,6 +522,17 @@ my %tests = (
 
         ok($status == 200 && eval { decode_json($body) },
            'minimal: the counters are JSON', $status, $body);
+        ok($body =~ /"broker":\{"kind":"\Q$broker\E"/,
+           "minimal: the broker is $broker", $body);
+
+        ($status, undef, $socket) = upgrade('',
+            "/ws/messaging/42/?token=$token");
+
+        my ($posted) = publish('/publish/42', '{"type":"notice"}');
+        my $frame = $status == 101 ? receive($socket) : '';
+
+        ok($posted == 202 && $frame eq 'text {"type":"notice"}',
+           'minimal: what is published arrives', $posted, $frame);
     },
 
     tls => sub {
@@ -617,9 +656,16 @@ my @files = sort glob "$root/conf.d/*.conf";
 ok(@files == keys %tests, 'each file of conf.d has its tests',
    map { basename($_) } @files);
 
-for my $file (@files) {
+# what is without Redis has a line that adds it
+
+for my $run (map { my $text = read_file($_);
+                   $text =~ /^\s*#messaging_redis /m ? ([$_, 0], [$_, 1])
+                                                      : [$_, 0] } @files)
+{
+    my ($file, $with_redis) = @$run;
+
     my $name = basename($file, '.conf');
-    my $dir = prepare($file);
+    my $dir = prepare($file, $with_redis);
     my @command = nginx($dir);
 
     my ($status, $text) = run(@command, '-t');

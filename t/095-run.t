@@ -1,5 +1,5 @@
 # "make run", as a newcomer uses it: the page and its tokens, two people who
-# chat, the line to push from a shell, Ctrl-C, and once more.
+# chat, the lines to push from a shell, Ctrl-C; without Redis, and with one.
 #
 # needs: stock nginx
 
@@ -10,9 +10,11 @@ use lib 't/lib';
 
 BEGIN { $ENV{TEST_NGINX_MODULE} = 'none' }
 
+use File::Temp;
 use Test::More 'no_plan';
 
 use Test::Nginx::WebSocket;
+use Test::Nginx::WebSocket::JWT;
 use Test::Nginx::WebSocket::Process;
 use Test::Nginx::WebSocket::Scenario;
 
@@ -70,9 +72,26 @@ sub scenario {
         workers => 1, single => 1, vars => \%vars)->run($text, $title);
 }
 
+# the processes that it has started, by their names
 sub left {
-    return grep { (readlink("$_/cwd") // '') =~ m{/build/\Q$name\E} }
+    return sort map { Test::Nginx::WebSocket::JWT::slurp("$_/comm") =~ s/\n//r }
+           grep { (readlink("$_/cwd") // '') =~ m{/build/\Q$name\E} }
            glob '/proc/[0-9]*';
+}
+
+# what t/util/setup would install where nothing is installed yet
+sub wanted {
+    my (%env) = @_;
+    my $bin = File::Temp->newdir(TMPDIR => 1);
+
+    for my $fake (['dpkg-query', 'exit 1'], ['id', 'echo 1000']) {
+        Test::Nginx::WebSocket::JWT::spew("$bin/$fake->[0]",
+                                          "#!/bin/sh\n$fake->[1]\n");
+        chmod 0755, "$bin/$fake->[0]";
+    }
+
+    local @ENV{keys %env, 'PATH'} = (values %env, "$bin:$ENV{PATH}");
+    return scalar qx{t/util/setup run 2>&1};
 }
 
 sub get {
@@ -84,26 +103,31 @@ sub get {
     return readline $socket;
 }
 
+delete $ENV{REDIS};
 END { system 'rm', '-rf', "build/$name", "build/.lock-$name" }
+
+unlike(wanted(), qr/ redis-/, 'no package of Redis is needed');
+like(wanted(REDIS => 1), qr/ redis-server redis-tools\n.* REDIS=1 t.util.setup/,
+     'but with REDIS=1');
 
 my ($pid, $out) = start(PORT => $port, RUN_NAME => $name);
 my $text = read_until($out, qr/Ctrl-C/);
 
 like($text, qr{http://127\.0\.0\.1:$port/ }, 'the URL is printed');
+unlike($text, qr/redis/i, 'and nothing of Redis');
+is(join(' ', left()), 'nginx nginx nginx', 'there is no Redis');
 
 my $page = get('/');
 like($page, qr/\AHTTP\S+ 200 /, 'there is a page');
 unlike($page, qr{(?:src|href)="(?:https?:)?//}, 'no external asset');
 like($page, qr/Content-Security-Policy: default-src 'none'/,
      'and no other could be loaded');
+like(get('/status'), qr/"broker":\{"kind":"embedded",/, 'the zone relays');
 
 my ($ann, $bob) = get('/config.js') =~ /token: "([\w.-]+)"/g;
 ok(defined $bob && $ann ne $bob, 'a token for each');
 
-my ($push) = $text =~ /^ +(redis-cli .*)$/m;
-ok(defined $push, 'a line to push with');
-
-scenario(<<'EOS', 'two people', ann => $ann, bob => $bob);
+my $two_people = <<'EOS';
 ann:   connect_retry /ws/messaging/1/?token=$ann
 bob:   connect_retry /ws/messaging/1/?token=$bob
 ann:   send {"type":"typing"}
@@ -116,17 +140,40 @@ ann:   recv {"type":"read_receipt","reader_id":2,"read_at":"<time>"}
 bob:   recv {"type":"read_receipt","reader_id":2,"read_at":"<time>"}
 EOS
 
-# pushed again and again until somebody is there
-my $pusher = Test::Nginx::WebSocket::Process::spawn(sub {
-    select undef, undef, undef, 0.05 while qx{$push} < 1;
-});
+scenario($two_people, 'two people', ann => $ann, bob => $bob);
 
-scenario(<<'EOS', 'pushed', ann => $ann);
-ann:   connect_retry /ws/messaging/1/?token=$ann
-ann:   recv {"type":"new_message","message":{"content":"Hello from Redis","...":0}}
+# a line that was printed: it is run when both are there
+sub pushed {
+    my ($line, $content, $answer, $title) = @_;
+    my $count = sub { (get('/status') =~ /"published":(\d+)/)[0] };
+    my $before = $count->();
+    my $printed = File::Temp->new;
+
+    my $pusher = Test::Nginx::WebSocket::Process::spawn(sub {
+        select undef, undef, undef, 0.05 while $count->() == $before;
+        print $printed scalar qx{$line 2> /dev/null};
+        close $printed;
+    });
+
+    scenario(<<"EOS", $title, ann => $ann, bob => $bob);
+ann: connect_retry /ws/messaging/1/?token=\$ann
+bob: connect_retry /ws/messaging/1/?token=\$bob
+ann: send {"type":"read"}
+ann,bob: recv {"type":"read_receipt","...":0}
+ann,bob: recv {"type":"new_message","message":{"id":"<int>", \\
+    "conversation_id":1,"sender":{"id":0,"name":"Shell"}, \\
+    "content":"$content","image":null,"is_read":false,"read_at":null, \\
+    "created_at":"<string>"}}
 EOS
 
-waitpid $pusher, 0;
+    waitpid $pusher, 0;
+    like(Test::Nginx::WebSocket::JWT::slurp("$printed"), $answer,
+         "$title: what it prints");
+}
+
+my ($push, $more) = $text =~ /^ +((?:curl|redis-cli) .*)$/mg;
+ok(defined $push && !defined $more, 'one line to push with');
+pushed($push, 'Hello from a backend', qr/\A\{"id":\d+\}\n\z/, 'by curl');
 
 my ($second, $other) = start(PORT => $port + 1, RUN_NAME => $name);
 like(read_until($other, qr/\Z./), qr/already running in this checkout/,
@@ -142,18 +189,32 @@ system 'rm', '-rf', "build/$name-b", "build/.lock-$name-b";
 like(finish($pid, $out, 'INT'), qr/^stopped$/m, 'Ctrl-C stops it');
 is(join(' ', left()), '', 'and all that it started');
 
-($pid, $out) = start(PORT => $port, RUN_NAME => $name);
-like(read_until($out, qr/Ctrl-C/), qr{http://127\.0\.0\.1:$port/ },
-     'it runs a second time');
+
+# with Redis
+
+($second, $other) = start(PORT => $port, RUN_NAME => $name, REDIS => 'yes');
+like(read_until($other, qr/\Z./), qr/REDIS=yes: it is 1/,
+     'it is one Redis, or none');
+close $other;
+
+($pid, $out) = start(PORT => $port, RUN_NAME => $name, REDIS => 1);
+$text = read_until($out, qr/Ctrl-C/);
+
+like($text, qr{http://127\.0\.0\.1:$port/ }, 'it runs a second time');
+is(join(' ', left()), 'nginx nginx nginx redis-server', 'with a Redis');
+like(get('/status'), qr/"broker":\{"kind":"redis",/, 'which relays');
+
 isnt((get('/config.js') =~ /token: "([\w.-]+)"/)[0], $ann,
      'with new tokens');
+($ann, $bob) = get('/config.js') =~ /token: "([\w.-]+)"/g;
 
-($ann) = get('/config.js') =~ /token: "([\w.-]+)"/;
-scenario(<<'EOS', 'page', ann => $ann);
-ann:   connect_retry /ws/messaging/1/?token=$ann
-ann:   send {"type":"ping"}
-ann:   recv {"type":"pong"}
-EOS
+scenario($two_people, 'two people, by Redis', ann => $ann, bob => $bob);
+
+my @push = $text =~ /^ +((?:curl|redis-cli) .*)$/mg;
+is(scalar @push, 2, 'two lines to push with');
+pushed($push[0], 'Hello from a backend', qr/\A\{"id":\d+\}\n\z/,
+       'by curl, to Redis');
+pushed($push[1], 'Hello from Redis', qr/\A[12]\n\z/, 'by redis-cli');
 
 like(finish($pid, $out, 'TERM'), qr/^stopped$/m, 'TERM stops it as well');
 is(join(' ', left()), '', 'and all that it started');
