@@ -972,3 +972,94 @@ EOS
 a:       expect_status 202
 ann,bob: recv_raw {"n":VALUE}
 EOP
+
+
+
+=== TEST 37: without Redis: a conversation and a channel, on all workers
+--- messaging_http
+--- config eval: $::Locations
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":2,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+bob:   connect_apart ann /ws/messaging/7/?token=$jwt_bob
+many:  connect_apart ann /ws/messaging/?token=$jwt_bob
+many:  send {"type":"subscribe","conversation_id":7}
+many:  recv {"type":"subscribed","conversation_id":7}
+user:  connect /ws/user/?token=$jwt_bob
+two:   connect_apart user /ws/user/?token=$jwt_bob
+other: connect /ws/user/?token=$jwt_ann
+back:  header Content-Type: application/json
+back:  http POST /push/7 {"type":"notice",  "n":1.0e2}
+back:  expect_status 202
+back:  expect_body {"id":"<int>"}
+back:  capture one id
+ann,bob: recv_raw {"type":"notice",  "n":1.0e2}
+many:  recv_raw {"conversation_id":7,"type":"notice",  "n":1.0e2}
+ann:   send {"type":"message","content":"x"}
+ann,bob,many: recv {"type":"new_message","...":0}
+back:  header Content-Type: application/json
+back:  http POST /push?user=2 {"type":"badge"}
+back:  expect_status 202
+back:  expect_body /\A\{"id":(?!$one\D)\d+\}\n\z/
+user,two: recv_raw {"type":"badge"}
+ann,bob,many,other: recv_none 50ms
+nginx: status broker.published 3
+nginx: status posts.accepted 2
+nginx: status relay.skipped 0
+
+
+
+=== TEST 38: without Redis: many publish at once, all get it in one order
+--- messaging_http
+--- config eval: $::Locations
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket eval
+my @back = map { my $b = $_;
+    "b$b: bytes " . main::lines(map {
+        main::request('/push/7', "{\"b\":$b,\"n\":$_}") . ' ' } 1 .. 20) . "\n"
+    } 1 .. 4;
+main::lines(<<'EOS', @back, map { <<"EOF" } 1 .. 80)
+c1..c8: connect /ws/messaging/7/?token=$jwt_ann
+b1..b4: open
+EOS
+c1: recv {"b":"<int>","n":"<int>"}
+c1: capture b$_ b
+c1: capture n$_ n
+c2..c8: recv {"b":\$b$_,"n":\$n$_}
+EOF
+. <<'EOS';
+nginx: status posts.accepted 80
+b1..b4: expect_bytes /(?:HTTP.1\.1 202 [^{]*\{"id":\d+\}\n){20}\z/
+b1..b4: drop
+EOS
+
+
+
+=== TEST 39: without Redis: the longest frame there can be
+--- not_in
+onebyte (it is almost a megabyte)
+--- messaging_http
+--- http_config
+messaging_zone large:103m;
+--- config eval
+"        messaging_max_message 960k;\n$::Locations"
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket eval
+my $most = main::frame(960 * 1024);
+<<"EOS";
+ann:   connect /ws/messaging/7/?token=\$jwt_ann
+bob:   connect_apart ann /ws/messaging/7/?token=\$jwt_ann
+back:  open
+back:  bytes @{[main::request('/push/7', $most)]}
+back:  expect_bytes /\\AHTTP.1\\.1 202 .*\\}\\n/s
+ann,bob: recv_raw $most
+back:  bytes @{[main::request('/push/7', '', head => 'Content-Length: ' . (960 * 1024 + 1))]}
+back:  expect_bytes /\\AHTTP.1\\.1 413 /
+back:  drop
+nginx: status posts.too_large 1
+nginx: status relay.laps 0
+EOS

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use POSIX ();
 use Test::More 'no_plan';
 
 sub slurp {
@@ -92,6 +93,38 @@ my %sent = map { $number{$_} => 1 }
            map { slurp($_) =~ /(NGX_MESSAGING_CLOSE_[A-Z_]+)/g }
            grep { !/frame/ } glob 'src/*.c';
 like($closes, qr/^\| $_ \|/m, "close code $_") for sort keys %sent;
+
+# sizes of the zone: the smallest that has such a ring, and the default at least
+sub zone {
+    my ($bytes, $least) = @_;
+    my ($cells, $m) = (1, $least);
+    $cells *= 2 while $cells * 256 < $bytes;
+    $m++ while $cells * 256 + 258 * 64 > $m * 1048576 / 8 * 5;
+    return "${m}m";
+}
+
+sub in_the_ring { return 256 * POSIX::ceil(($_[0] + 27) / 248) }
+
+my ($sizing) = $readme =~ /^### Sizing the zone\n(.*?)^### /ms;
+my @traffic = ($sizing // '') =~ /^\| (\d+ \|.*) \|$/mg;
+ok(@traffic > 3, 'there is a table of sizes');
+
+for my $row (@traffic) {
+    my ($rate, $length) = split / \| /, $row;
+    my $cell = in_the_ring($length);
+    is($row, join(' | ', $rate, $length, $cell,
+                  map { zone($rate * $cell * $_, 16) } 1, 10, 60),
+       "sizes for $rate of $length");
+}
+
+# 64 of the longest have to fit, each with a name and a header line; whatever
+# the ring, the rest of the zone takes more than half a megabyte
+my ($longest) = ($sizing // '') =~ /^\| `messaging_max_message` \| (.*) \|$/m;
+my ($least) = ($sizing // '') =~ /^\| `messaging_zone`, at least \| (.*) \|$/m;
+is($least, join(' | ', map {
+        zone(64 * in_the_ring($_ * 1024 + 2 + 512 + 1024 - 3), 2)
+    } split / \| /, $longest =~ s/k//gr),
+   'sizes for the longest messages');
 
 # files of the tour
 my ($tour) = $readme =~ /^## Tour of the source\n(.*?)^## /ms;

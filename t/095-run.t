@@ -175,6 +175,14 @@ my ($push, $more) = $text =~ /^ +((?:curl|redis-cli) .*)$/mg;
 ok(defined $push && !defined $more, 'one line to push with');
 pushed($push, 'Hello from a backend', qr/\A\{"id":\d+\}\n\z/, 'by curl');
 
+my ($reload) = $text =~ /^ +(kill -HUP .*)$/m;
+is(system($reload // 'false'), 0, 'a line to reload with');
+Test::Nginx::WebSocket::Stream::wait_for(sub {
+    2 == (() = Test::Nginx::WebSocket::JWT::slurp("build/$name/logs/error.log")
+               =~ /worker process \d+ exited with code 0$/mg);
+}) or die "no reload\n";
+scenario($two_people, 'two people, after a reload', ann => $ann, bob => $bob);
+
 my ($second, $other) = start(PORT => $port + 1, RUN_NAME => $name);
 like(read_until($other, qr/\Z./), qr/already running in this checkout/,
      'a second one at the same time says so');
