@@ -183,6 +183,7 @@ EOS
 
 
 === TEST 5: another type than application/json: 415
+--- messaging_http
 --- log_level: info
 --- config eval: $::Locations
 --- websocket eval
@@ -254,6 +255,7 @@ my $more = '{"a":[' . '0,' x 65534 . '0' . ']}';
 
 
 === TEST 8: a target that is none: 404
+--- messaging_http
 --- log_level: info
 --- config eval: $::Locations
 --- websocket eval
@@ -609,6 +611,7 @@ EOS
 
 
 === TEST 22: who may publish is nginx's business
+--- messaging_http
 --- http_config
     auth_basic_user_file $TEST_NGINX_SERVER_ROOT/conf/passwd;
 --- config
@@ -657,6 +660,7 @@ main::post('back', '/deny', '{}') . "back: expect_status 403\n"
 
 
 === TEST 23: a location that anybody may publish to: a warning
+--- messaging_http
 --- config
         location = /open {
             messaging_publish on;
@@ -677,6 +681,7 @@ main::post('back', '/open', '{}') . "back: expect_status 202\n"
 
 
 === TEST 24: rules that are switched off or are for others are none
+--- messaging_http
 --- http_config
     auth_basic_user_file /none;
     auth_basic push;
@@ -718,6 +723,7 @@ main::post('back', '/except', '{}') . "back: expect_status 202\n"
 
 
 === TEST 25: rules that come from anywhere are rules
+--- messaging_http
 --- http_config
     server {
         listen 127.0.0.1:$TEST_NGINX_REDIS_PORT ssl;
