@@ -45,6 +45,7 @@ soak:
 
 .PHONY: bench
 bench: all
+	@$(MAKE) -s -f bench/Makefile
 	@if [ -x bench/run ]; then \
 	    exec bench/run; \
 	else \
