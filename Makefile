@@ -15,12 +15,13 @@ help:
 	@echo '                1 and 4 workers, no master, reloads, TLS, poll,'
 	@echo '                byte by byte, without Redis, on the newest nginx'
 	@echo 'make soak       everything at once for 10 minutes or TIME=sec'
-	@echo 'make bench      the benchmarks'
+	@echo 'make bench      the module beside its peers: 10 minutes'
+	@echo 'make bench-full all scenarios, three rounds: 90 minutes'
 	@echo 'make install    into the modules path of nginx, below DESTDIR'
 	@echo 'make clean      remove all that was built'
 	@echo
 	@echo 'One test file:  t/util/test t/NAME.t'
-	@echo 'Packages:       t/util/setup build|run|test|check'
+	@echo 'Packages:       t/util/setup build|run|test|check|bench'
 
 .PHONY: run
 run:
@@ -44,14 +45,18 @@ soak:
 	@t/util/soak $(TIME)
 
 .PHONY: bench
-bench: all
+bench:
+	@t/util/setup bench
+	@t/util/build
 	@$(MAKE) -s -f bench/Makefile
-	@if [ -x bench/run ]; then \
-	    exec bench/run; \
-	else \
-	    echo 'no benchmark yet' >&2; \
-	    exit 1; \
-	fi
+	@bench/run
+
+.PHONY: bench-full
+bench-full:
+	@t/util/setup bench
+	@t/util/build
+	@$(MAKE) -s -f bench/Makefile
+	@bench/run --full
 
 .PHONY: install
 install: all
