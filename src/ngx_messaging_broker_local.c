@@ -472,7 +472,7 @@ ngx_messaging_broker_local_interest(void *data, ngx_messaging_channel_t *ch)
         ngx_messaging_ring_start(&bl->reader);
     }
 
-    ch->since = ngx_messaging_ring_ticket(bl->reader.ring);
+    ch->since = ngx_messaging_ring_end(&bl->reader);
     ch->confirmed = 1;
 }
 
@@ -677,7 +677,7 @@ ngx_messaging_broker_local_read(ngx_messaging_broker_local_t *bl)
     ch = ngx_messaging_channel_find(bl->broker.channels, &name);
 
     if (ch == NULL || ch->nelts == 0
-        || ngx_messaging_ring_before(bl->reader.ticket, ch->since))
+        || bl->reader.position < ch->since)
     {
         return NGX_OK;
     }

@@ -69,7 +69,7 @@ struct ngx_messaging_channel_s {
 
     ngx_queue_t                    queue;
     ngx_uint_t                     pending;     /* confirmations to come */
-    uint64_t                       since;       /* ticket of the first record */
+    uint64_t                       since;       /* where its records begin */
 
     unsigned                       queued:1;    /* in the broker's queue */
     unsigned                       asked:1;     /* subscribed, as last sent */

@@ -231,16 +231,18 @@ ngx_messaging_ring_commit(ngx_messaging_ring_t *ring, uint64_t record)
     ticket = ngx_messaging_ring_word_ticket(record);
     cell = ngx_messaging_ring_cell(ring, ticket);
 
-    if (!ngx_messaging_ring_cas(&cell->state,
-                                record | NGX_MESSAGING_RING_RESERVED,
-                                record | NGX_MESSAGING_RING_COMMITTED))
-    {
+    /* in time only if somebody can read it: who has not is lapped */
+
+    if (ngx_messaging_ring_lapped(ring, ticket)) {
         return NGX_BUSY;
     }
 
-    /* in time only if somebody could have read it */
+    /* from here on somebody may have read it, whatever happens to us */
 
-    return ngx_messaging_ring_lapped(ring, ticket) ? NGX_BUSY : NGX_OK;
+    return ngx_messaging_ring_cas(&cell->state,
+                                  record | NGX_MESSAGING_RING_RESERVED,
+                                  record | NGX_MESSAGING_RING_COMMITTED)
+           ? NGX_OK : NGX_BUSY;
 }
 
 
@@ -266,26 +268,28 @@ ngx_messaging_ring_mark(ngx_messaging_ring_t *ring, uint64_t head)
 
     cell = ngx_messaging_ring_cell(ring, ticket);
 
-    state = __atomic_load_n(&cell->state, __ATOMIC_ACQUIRE);
+    do {
+        state = __atomic_load_n(&cell->state, __ATOMIC_ACQUIRE);
 
-    if (ngx_messaging_ring_word_of(state) == record
-        && ngx_messaging_ring_word_tag(state))
-    {
-        return;
-    }
+        if (ngx_messaging_ring_word_of(state) == record
+            && ngx_messaging_ring_word_tag(state))
+        {
+            return;
+        }
 
-    /*
-     * If head has moved then the record was marked before, and "state" may be
-     * that of a later lap.  If it has not, then the CAS fails if it was marked
-     * since.
-     */
+        /*
+         * If head has moved then the record was marked before, and "state" may
+         * be that of a later lap.  If it has not, then the CAS fails if it was
+         * marked since, or if the record of a lap before has changed: one who
+         * was stopped commits it, or skips it.
+         */
 
-    if (ngx_messaging_ring_head(ring) != head) {
-        return;
-    }
+        if (ngx_messaging_ring_head(ring) != head) {
+            return;
+        }
 
-    (void) ngx_messaging_ring_cas(&cell->state, state,
-                                  record | NGX_MESSAGING_RING_RESERVED);
+    } while (!ngx_messaging_ring_cas(&cell->state, state,
+                                     record | NGX_MESSAGING_RING_RESERVED));
 }
 
 
@@ -331,16 +335,28 @@ ngx_messaging_ring_check(uint64_t *header)
 
 
 uint64_t
-ngx_messaging_ring_ticket(ngx_messaging_ring_t *ring)
+ngx_messaging_ring_end(ngx_messaging_ring_reader_t *reader)
 {
-    return ngx_messaging_ring_word_ticket(ngx_messaging_ring_head(ring));
+    return reader->cursor + ngx_messaging_ring_behind(reader);
+}
+
+
+uint64_t
+ngx_messaging_ring_behind(ngx_messaging_ring_reader_t *reader)
+{
+    uint64_t  head;
+
+    head = ngx_messaging_ring_head(reader->ring);
+
+    return ngx_messaging_ring_distance(ngx_messaging_ring_word_ticket(head),
+                                       reader->cursor);
 }
 
 
 void
 ngx_messaging_ring_start(ngx_messaging_ring_reader_t *reader)
 {
-    reader->cursor = ngx_messaging_ring_ticket(reader->ring);
+    reader->cursor = ngx_messaging_ring_end(reader);
 }
 
 
@@ -370,7 +386,8 @@ ngx_messaging_ring_next(ngx_messaging_ring_reader_t *reader, ngx_msec_t now)
         cell = ngx_messaging_ring_cell(ring, reader->cursor);
         state = __atomic_load_n(&cell->state, __ATOMIC_ACQUIRE);
 
-        if (ngx_messaging_ring_word_ticket(state) != reader->cursor
+        if (ngx_messaging_ring_distance(ngx_messaging_ring_word_ticket(state),
+                                        reader->cursor)
             || ngx_messaging_ring_word_tag(state) == 0)
         {
             if (ngx_messaging_ring_word_cells(head) == behind) {
@@ -439,7 +456,7 @@ ngx_messaging_ring_peek(ngx_messaging_ring_reader_t *reader,
     }
 
     reader->state = state;
-    reader->ticket = reader->cursor;
+    reader->position = reader->cursor;
     reader->len = header[1] >> 32;
     reader->hash = (uint32_t) header[1];
     reader->crc = (uint32_t) (header[2] >> 32);
@@ -518,14 +535,5 @@ ngx_messaging_ring_copy(ngx_messaging_ring_reader_t *reader, uint64_t *p)
 void
 ngx_messaging_ring_skip(ngx_messaging_ring_reader_t *reader)
 {
-    reader->cursor = (reader->cursor
-                      + ngx_messaging_ring_word_cells(reader->state))
-                     & NGX_MESSAGING_RING_TICKETS;
-}
-
-
-ngx_uint_t
-ngx_messaging_ring_before(uint64_t a, uint64_t b)
-{
-    return ngx_messaging_ring_distance(a, b) > NGX_MESSAGING_RING_TICKETS / 2;
+    reader->cursor += ngx_messaging_ring_word_cells(reader->state);
 }

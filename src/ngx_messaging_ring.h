@@ -53,8 +53,10 @@
  *   step 2 and 4, an acquire fence between copying and the second look at
  *   head: who has copied a word of a later lap sees a head of that lap.
  *
- * Tickets are compared modulo 2^42.  Of a word of the state no two are the
- * same within 2^42 cells, which are some months at a million per second.
+ * Tickets begin anew after 2^42 cells, which are some weeks at a million per
+ * second: until then no two words of a state are the same.  What is compared
+ * over a longer time is a position: of 64 bits, known to one reader, and its
+ * lower 42 are the ticket.
  */
 
 #define NGX_MESSAGING_RING_CELL     256
@@ -104,14 +106,14 @@ typedef struct {
     ngx_messaging_ring_alive_pt  alive;
     void                        *data;
 
-    uint64_t                     cursor;       /* ticket */
+    uint64_t                     cursor;       /* position */
     uint64_t                     waiting;      /* for this record */
     ngx_msec_t                   since;
 
     ngx_uint_t                   skipped;      /* records, counted here */
 
     /* the record in front of the reader */
-    uint64_t                     ticket;
+    uint64_t                     position;
     size_t                       len;
     uint32_t                     hash;
     uint32_t                     crc;
@@ -132,10 +134,11 @@ typedef struct {
  * told the last time; NGX_DECLINED: it is too long; NGX_BUSY: this process
  * was stopped for so long that readers have skipped it.
  *
- * ngx_messaging_ring_ticket() is the ticket of what is written next.
+ * ngx_messaging_ring_end() is the position of what is written next,
+ * ngx_messaging_ring_behind() how many cells the reader has not read.
  * ngx_messaging_ring_start() lets a reader begin with what is written from
  * now on.
- * ngx_messaging_ring_next() finds the next record: NGX_OK, its ticket, length
+ * ngx_messaging_ring_next() finds the next record: NGX_OK, its position, length
  * and hash are known, and _copy() or _skip() is to follow; NGX_AGAIN, there is
  * none; NGX_BUSY, its writer is not ready: ask again soon; NGX_DECLINED, the
  * reader was lapped, and goes on with what is written from now on;
@@ -143,8 +146,6 @@ typedef struct {
  * ngx_messaging_ring_copy() copies the record to "p", with up to 7 bytes more
  * than its length: NGX_OK, NGX_DECLINED, NGX_ERROR as above.
  * ngx_messaging_ring_skip() goes on without it.
- *
- * ngx_messaging_ring_before() tells whether ticket a comes before b.
  */
 
 size_t ngx_messaging_ring_size(ngx_uint_t ncells);
@@ -154,14 +155,14 @@ void ngx_messaging_ring_claim(ngx_messaging_ring_t *ring, ngx_uint_t writer);
 ngx_int_t ngx_messaging_ring_write(ngx_messaging_ring_t *ring,
     ngx_uint_t writer, uint32_t hash, u_char *data, size_t len,
     ngx_uint_t *quarter);
-uint64_t ngx_messaging_ring_ticket(ngx_messaging_ring_t *ring);
+uint64_t ngx_messaging_ring_end(ngx_messaging_ring_reader_t *reader);
+uint64_t ngx_messaging_ring_behind(ngx_messaging_ring_reader_t *reader);
 void ngx_messaging_ring_start(ngx_messaging_ring_reader_t *reader);
 ngx_int_t ngx_messaging_ring_next(ngx_messaging_ring_reader_t *reader,
     ngx_msec_t now);
 ngx_int_t ngx_messaging_ring_copy(ngx_messaging_ring_reader_t *reader,
     uint64_t *p);
 void ngx_messaging_ring_skip(ngx_messaging_ring_reader_t *reader);
-ngx_uint_t ngx_messaging_ring_before(uint64_t a, uint64_t b);
 
 
 #endif /* _NGX_MESSAGING_RING_H_INCLUDED_ */

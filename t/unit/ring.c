@@ -4,6 +4,13 @@
  */
 
 
+/* something may happen before the atomic load that is to be the n-th */
+
+static void ring_load(void);
+
+#define __atomic_load_n(p, order)                                             \
+    (ring_load(), __atomic_load_n(p, order))
+
 #include "../../src/ngx_messaging_ring.c"
 #include "unit.h"
 
@@ -54,11 +61,12 @@ static void ring_laps(void);
 static void ring_overwritten(void);
 static void ring_slow(void);
 static void ring_unmarked(void);
+static void ring_marked(void);
 static void ring_dead(void);
 static void ring_claimed(void);
 static void ring_given_up(void);
 static void ring_foreign(void);
-static void ring_tickets(void);
+static void ring_positions(void);
 static void ring_wrap(void);
 static void ring_quarters(void);
 static void ring_bad(void);
@@ -88,6 +96,9 @@ static ngx_messaging_ring_t         *ring;
 static ngx_messaging_ring_reader_t   reader;
 static ngx_uint_t                    living;
 static crash_t                      *crash;
+static ngx_uint_t                    loads;
+static uint64_t                      word;
+static uint64_t                     *word_at;
 static uint64_t                      buffer[RING_BUFFER / 8];
 
 
@@ -101,11 +112,12 @@ main(void)
     ring_overwritten();
     ring_slow();
     ring_unmarked();
+    ring_marked();
     ring_dead();
     ring_claimed();
     ring_given_up();
     ring_foreign();
-    ring_tickets();
+    ring_positions();
     ring_wrap();
     ring_quarters();
     ring_bad();
@@ -313,6 +325,22 @@ ring_slow(void)
 
     unit_int(ngx_messaging_ring_commit(ring, record), NGX_BUSY,
              "committed when nobody can have read it: refused");
+
+    /* it is either refused or there: the same, lapped while it is committed */
+
+    ring_set_up(RING_CELLS);
+
+    record = ngx_messaging_ring_reserve(ring, 1, 1);
+    ngx_messaging_ring_fill(ring, record, 0, (u_char *) "x", 1);
+
+    word = ngx_messaging_ring_word(RING_CELLS + 2, 1, 2);
+    word_at = &ring->head.word;
+    loads = 1;
+
+    unit_int(ngx_messaging_ring_commit(ring, record), NGX_BUSY,
+             "lapped while it is committed: refused");
+    unit_ok(ring->cells[0].state == (record | NGX_MESSAGING_RING_RESERVED),
+            "... before anybody could read it");
 }
 
 
@@ -346,6 +374,36 @@ ring_unmarked(void)
     living = 0;
     unit_ok(ring_got("after"), "both are skipped when the writers are dead");
     unit_int(reader.skipped, 2, "... which is counted");
+}
+
+
+/* the state of a lap before changes while the record there is marked */
+
+static void
+ring_marked(void)
+{
+    uint64_t    record;
+    ngx_uint_t  i;
+
+    ring_set_up(RING_CELLS);
+
+    record = ngx_messaging_ring_reserve(ring, 1, 1);
+
+    for (i = 1; i < RING_CELLS; i++) {
+        ring_put(2, "x");
+    }
+
+    ngx_messaging_ring_start(&reader);
+
+    /* the fourth is behind the look at the state of the record to be marked */
+
+    word = record | NGX_MESSAGING_RING_COMMITTED;
+    word_at = &ring->cells[0].state;
+    loads = 4;
+
+    unit_ok(ring_put(3, "y"), "a record of a lap before is committed late");
+    unit_int(loads, 0, "... when this one has its cells, but is not marked");
+    unit_ok(ring_got("y"), "... and this one is none the worse for it");
 }
 
 
@@ -400,7 +458,7 @@ ring_claimed(void)
     /* before step 2: another has got the cells it meant to get */
 
     ring->intents[1].word = ngx_messaging_ring_word(
-                                ngx_messaging_ring_ticket(ring), 4, 1);
+                                ngx_messaging_ring_end(&reader), 4, 1);
     record = ngx_messaging_ring_reserve(ring, 2, 1);
     ngx_messaging_ring_claim(ring, 1);
 
@@ -485,18 +543,35 @@ ring_foreign(void)
 }
 
 
+/* a channel may be there for longer than tickets last */
+
 static void
-ring_tickets(void)
+ring_positions(void)
 {
-    uint64_t  last;
+    uint64_t    since;
+    ngx_uint_t  i;
 
-    last = NGX_MESSAGING_RING_TICKETS;
+    ring_set_up(RING_CELLS);
+    since = ngx_messaging_ring_end(&reader);
 
-    unit_int(ngx_messaging_ring_before(1, 2), 1, "1 is before 2");
-    unit_int(ngx_messaging_ring_before(2, 1), 0, "2 is not before 1");
-    unit_int(ngx_messaging_ring_before(2, 2), 0, "2 is not before itself");
-    unit_int(ngx_messaging_ring_before(last, 0), 1, "the last is before 0");
-    unit_int(ngx_messaging_ring_before(0, last), 0, "... not the reverse");
+    ring_put(1, "a");
+    unit_int(ngx_messaging_ring_next(&reader, 0), NGX_OK, "a record");
+    unit_int(reader.position - since, 0, "... is where the next was to be");
+    unit_int(ngx_messaging_ring_end(&reader) - since, 1, "... then that is");
+    ngx_messaging_ring_skip(&reader);
+
+    /* a quarter of all tickets at a time, four times around */
+
+    for (i = 1; i <= 16; i++) {
+        ring->head.word = ngx_messaging_ring_word(
+                              (NGX_MESSAGING_RING_TICKETS + 1) / 4 * i, 0, 0);
+        ngx_messaging_ring_start(&reader);
+    }
+
+    ring_put(1, "b");
+    unit_ok(ring_got("b"), "a record when tickets have begun anew");
+    unit_ok(reader.position - since == 4 * (NGX_MESSAGING_RING_TICKETS + 1),
+            "... has a position of its own");
 }
 
 
@@ -530,7 +605,7 @@ ring_wrap(void)
     }
 
     unit_int(good, 300, "tickets begin anew, nothing is lost");
-    unit_ok(ngx_messaging_ring_ticket(ring) < 300, "... they did");
+    unit_ok(ring->head.word >> 22 < 300, "... they did");
 }
 
 
@@ -796,7 +871,7 @@ crash_read(crash_reader_t *log)
             break;
 
         case NGX_OK:
-            e->ticket = reader.ticket;
+            e->ticket = reader.position;
             e->to = 0;
             memcpy(&e->seq, p, 8);
             memcpy(&e->writer, p + 8, 8);
@@ -1027,6 +1102,15 @@ static ngx_uint_t
 ring_alive(void *data, ngx_uint_t writer)
 {
     return living;
+}
+
+
+static void
+ring_load(void)
+{
+    if (loads && --loads == 0) {
+        *word_at = word;
+    }
 }
 
 
