@@ -69,10 +69,11 @@ ngx_http_messaging_worker_init_module(ngx_cycle_t *cycle)
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    return ngx_messaging_broker_local_open(mmcf->shm,
-                                           ccf->master ? ccf->worker_processes
-                                                       : 1,
-                                           cycle->log);
+    ngx_messaging_broker_local_open(mmcf->shm,
+                                    ccf->master ? ccf->worker_processes : 1,
+                                    cycle->log);
+
+    return NGX_OK;
 }
 
 

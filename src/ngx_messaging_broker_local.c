@@ -28,15 +28,30 @@
  * All that is to be done later is done in one event, once in a turn of the
  * event loop: others are woken, those who have published are told so, and
  * what is new in the ring is read, a bounded number of records at a time.
+ *
+ * Who has written may be killed before it wakes anybody, or in the middle of
+ * that.  So everybody looks four times a second whether there is something.
+ *
+ * Nobody laps himself: who is half a ring behind takes no more messages until
+ * it has read.  Others read at the same time, on their own CPUs; therefore
+ * they are woken at once when a quarter of the ring has been written.
  */
 
 #define NGX_MESSAGING_BROKER_LOCAL_READ     256   /* records given to members */
 #define NGX_MESSAGING_BROKER_LOCAL_LOOK     8192  /* records looked at */
 #define NGX_MESSAGING_BROKER_LOCAL_RETRY    1     /* ms, a writer is slow */
 #define NGX_MESSAGING_BROKER_LOCAL_POLL     10    /* ms, without an eventfd */
+#define NGX_MESSAGING_BROKER_LOCAL_TICK     250   /* ms, who woke was killed */
 #define NGX_MESSAGING_BROKER_LOCAL_LOG      60000 /* ms */
 
 #define NGX_MESSAGING_BROKER_LOCAL_FDS      16    /* at least */
+
+/*
+ * As writers, workers without a slot have the number of the last slot: nobody
+ * knows which of them are there, the worker in that slot included.
+ */
+
+#define NGX_MESSAGING_BROKER_LOCAL_ANY      (NGX_MESSAGING_SHM_SLOTS - 1)
 
 
 typedef struct ngx_messaging_broker_done_s  ngx_messaging_broker_done_t;
@@ -56,6 +71,7 @@ typedef struct {
     ngx_messaging_wake_set_t      wake;         /* who is to be woken */
 
     ngx_event_t                   turn;
+    ngx_event_t                   tick;
     ngx_connection_t              dummy;
     ngx_connection_t             *eventfd;      /* NULL: there is none */
 
@@ -99,6 +115,7 @@ static uint32_t ngx_messaging_broker_local_hash(ngx_str_t *name);
 static ngx_uint_t ngx_messaging_broker_local_alive(void *data, ngx_uint_t n);
 
 static void ngx_messaging_broker_local_woken(ngx_event_t *ev);
+static void ngx_messaging_broker_local_tick(ngx_event_t *ev);
 static void ngx_messaging_broker_local_post(ngx_messaging_broker_local_t *bl);
 static void ngx_messaging_broker_local_turn(ngx_event_t *ev);
 static void ngx_messaging_broker_local_finish(
@@ -145,22 +162,27 @@ ngx_messaging_broker_local_create(ngx_pool_t *pool, ngx_uint_t slot,
     bl->turn.log = ngx_cycle->log;
     bl->turn.cancelable = 1;
 
+    bl->tick.handler = ngx_messaging_broker_local_tick;
+    bl->tick.data = &bl->dummy;
+    bl->tick.log = ngx_cycle->log;
+    bl->tick.cancelable = 1;
+
     *interest = ngx_messaging_broker_local_interest;
 
     return &bl->broker;
 }
 
 
-ngx_int_t
+void
 ngx_messaging_broker_local_open(ngx_messaging_shm_t *shm, ngx_uint_t workers,
     ngx_log_t *log)
 {
     /* old and new workers are there together; a third generation polls */
 
-    return ngx_messaging_wake_open(shm->wake,
-                                   ngx_max(4 * workers,
-                                           NGX_MESSAGING_BROKER_LOCAL_FDS),
-                                   log);
+    ngx_messaging_wake_open(shm->wake,
+                            ngx_max(4 * workers,
+                                    NGX_MESSAGING_BROKER_LOCAL_FDS),
+                            log);
 }
 
 
@@ -175,18 +197,24 @@ ngx_messaging_broker_local_start(ngx_messaging_broker_t *broker)
     shm = broker->shm;
 
     bl->reader.ring = shm->ring;
-    bl->reader.writer = bl->slot;
+    bl->reader.writer = NGX_MESSAGING_RING_WRITERS;
     bl->reader.alive = ngx_messaging_broker_local_alive;
     bl->reader.data = shm;
+
+    if (bl->slot < NGX_MESSAGING_BROKER_LOCAL_ANY) {
+        bl->reader.writer = bl->slot;
+        ngx_messaging_ring_claim(shm->ring, bl->slot);
+    }
 
     fd = -1;
 
     if (bl->slot < NGX_MESSAGING_SHM_SLOTS) {
-        ngx_messaging_ring_claim(shm->ring, bl->slot);
         fd = ngx_messaging_wake_claim(shm->wake, bl->slot);
     }
 
     ngx_messaging_ring_start(&bl->reader);
+
+    ngx_add_timer(&bl->tick, NGX_MESSAGING_BROKER_LOCAL_TICK);
 
     if (fd != -1 && ngx_messaging_broker_local_watch(bl, fd) == NGX_OK) {
         return;
@@ -253,6 +281,10 @@ ngx_messaging_broker_local_stop(ngx_messaging_broker_t *broker)
 
     if (bl->turn.timer_set) {
         ngx_del_timer(&bl->turn);
+    }
+
+    if (bl->tick.timer_set) {
+        ngx_del_timer(&bl->tick);
     }
 
     if (bl->eventfd) {
@@ -362,6 +394,13 @@ ngx_messaging_broker_local_write(ngx_messaging_broker_local_t *bl,
 
     shm = bl->broker.shm;
 
+    if (bl->broker.channels->active
+        && ngx_messaging_ring_behind(&bl->reader) > shm->ring->ncells.word / 2)
+    {
+        ngx_messaging_broker_local_post(bl);
+        return NGX_BUSY;
+    }
+
     header = (size_t) (uintptr_t) ngx_messaging_envelope_encode(NULL, e);
     len = 2 + name->len + header + e->json.len;
 
@@ -388,11 +427,9 @@ ngx_messaging_broker_local_write(ngx_messaging_broker_local_t *bl,
 
     hash = ngx_messaging_broker_local_hash(name);
 
-    /* a worker without a slot has the number of the last, as a writer */
-
     rc = ngx_messaging_ring_write(shm->ring,
                                   ngx_min(bl->slot,
-                                          NGX_MESSAGING_SHM_SLOTS - 1),
+                                          NGX_MESSAGING_BROKER_LOCAL_ANY),
                                   hash, bl->out, len, &quarter);
     if (rc != NGX_OK) {
         return rc;
@@ -402,6 +439,7 @@ ngx_messaging_broker_local_write(ngx_messaging_broker_local_t *bl,
 
     if (quarter) {
         ngx_messaging_wake_all(shm->wake, &bl->wake);
+        ngx_messaging_wake_send(shm->wake, &bl->wake, bl->slot);
     }
 
     return NGX_OK;
@@ -489,6 +527,10 @@ ngx_messaging_broker_local_alive(void *data, ngx_uint_t n)
 {
     ngx_messaging_shm_t *shm = data;
 
+    if (n == NGX_MESSAGING_BROKER_LOCAL_ANY) {
+        return 1;
+    }
+
     return ngx_messaging_shm_alive(&shm->slots[n], NGX_MESSAGING_SHM_ABANDON);
 }
 
@@ -504,6 +546,27 @@ ngx_messaging_broker_local_woken(ngx_event_t *ev)
 
     ngx_messaging_wake_taken(bl->broker.shm->wake, bl->slot);
     ngx_messaging_broker_local_post(bl);
+}
+
+
+static void
+ngx_messaging_broker_local_tick(ngx_event_t *ev)
+{
+    ngx_uint_t                     missed;
+    ngx_connection_t              *c;
+    ngx_messaging_broker_local_t  *bl;
+
+    c = ev->data;
+    bl = c->data;
+
+    missed = bl->slot < NGX_MESSAGING_SHM_SLOTS
+             && ngx_messaging_wake_missed(bl->broker.shm->wake, bl->slot);
+
+    if (missed || ngx_messaging_ring_behind(&bl->reader)) {
+        ngx_messaging_broker_local_post(bl);
+    }
+
+    ngx_add_timer(ev, NGX_MESSAGING_BROKER_LOCAL_TICK);
 }
 
 

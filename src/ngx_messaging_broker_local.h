@@ -32,7 +32,7 @@
 
 ngx_messaging_broker_t *ngx_messaging_broker_local_create(ngx_pool_t *pool,
     ngx_uint_t slot, ngx_messaging_interest_pt *interest);
-ngx_int_t ngx_messaging_broker_local_open(ngx_messaging_shm_t *shm,
+void ngx_messaging_broker_local_open(ngx_messaging_shm_t *shm,
     ngx_uint_t workers, ngx_log_t *log);
 
 

@@ -66,7 +66,7 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
 
     { "publish_failures", "refused", 0, "answered by Redis with an error" },
     { "publish_failures", "down", 0, "no connection to Redis, or lost" },
-    { "publish_failures", "overloaded", 0, "too many wait for Redis" },
+    { "publish_failures", "overloaded", 0, "Redis, or the ring, is behind" },
     { "publish_failures", "memory", 0, "no memory" },
 
     { "drops", "not_a_frame", 0, "neither form of a payload" },

@@ -12,7 +12,9 @@
 #endif
 
 
-static void ngx_messaging_wake_close(void);
+#if (NGX_HAVE_EVENTFD)
+static void ngx_messaging_wake_close(ngx_uint_t n);
+#endif
 
 
 /*
@@ -24,49 +26,55 @@ static ngx_uint_t  ngx_messaging_wake_nfds;
 static int         ngx_messaging_wake_fds[NGX_MESSAGING_WAKE_WORKERS];
 
 
-ngx_int_t
+void
 ngx_messaging_wake_open(ngx_messaging_wake_t *wake, ngx_uint_t n,
     ngx_log_t *log)
 {
 #if (NGX_HAVE_EVENTFD)
 
-    int  fd;
+    int         fd;
+    ngx_uint_t  had;
 
-    if (wake->made) {
-        return NGX_OK;
+    if (!wake->made) {
+        ngx_messaging_wake_close(0);
+        wake->made = 1;
     }
 
-    ngx_messaging_wake_close();
-
+    had = ngx_messaging_wake_nfds;
     n = ngx_min(n, NGX_MESSAGING_WAKE_WORKERS);
 
     while (ngx_messaging_wake_nfds < n) {
         fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
 
         if (fd == -1) {
-            ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, "eventfd() failed");
-            ngx_messaging_wake_close();
-            return NGX_ERROR;
+            ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
+                          "eventfd() failed, workers beyond the first %ui "
+                          "cannot be woken", had);
+
+            /* the master needs some to have workers at all */
+
+            ngx_messaging_wake_close(had);
+            return;
         }
 
         ngx_messaging_wake_fds[ngx_messaging_wake_nfds++] = fd;
     }
 
-    wake->made = 1;
-
 #endif
-
-    return NGX_OK;
 }
 
 
+#if (NGX_HAVE_EVENTFD)
+
 static void
-ngx_messaging_wake_close(void)
+ngx_messaging_wake_close(ngx_uint_t n)
 {
-    while (ngx_messaging_wake_nfds) {
+    while (ngx_messaging_wake_nfds > n) {
         (void) close(ngx_messaging_wake_fds[--ngx_messaging_wake_nfds]);
     }
 }
+
+#endif
 
 
 int
@@ -203,4 +211,17 @@ ngx_messaging_wake_taken(ngx_messaging_wake_t *wake, ngx_uint_t n)
 #endif
 
     (void) __atomic_exchange_n(&wake->workers[n].pending, 0, __ATOMIC_SEQ_CST);
+}
+
+
+ngx_uint_t
+ngx_messaging_wake_missed(ngx_messaging_wake_t *wake, ngx_uint_t n)
+{
+    if (__atomic_load_n(&wake->workers[n].pending, __ATOMIC_RELAXED) == 0) {
+        return 0;
+    }
+
+    ngx_messaging_wake_taken(wake, n);
+
+    return 1;
 }

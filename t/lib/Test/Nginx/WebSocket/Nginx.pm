@@ -84,6 +84,17 @@ sub do_reload {
     }, 'no new workers');
 }
 
+# of the next configuration; each block begins with the number of its file
+sub do_workers {
+    my ($self, $n) = @_;
+    my $file = "$self->{root}/conf/nginx.conf";
+    my $text = Test::Nginx::WebSocket::JWT::slurp($file);
+
+    $text =~ s/^(worker_processes\s+)\d+/$1$n/m or die "no workers\n";
+    Test::Nginx::WebSocket::JWT::spew($file, $text);
+    $self->{scenario}{workers} = $n;
+}
+
 sub signal {
     my ($self, $signal) = @_;
     kill $signal, $self->master or die "cannot signal nginx: $!\n";
