@@ -46,10 +46,11 @@ ngx_http_messaging_worker_init_module(ngx_cycle_t *cycle)
     ngx_core_conf_t                 *ccf;
     ngx_http_messaging_main_conf_t  *mmcf;
 
-    ngx_messaging_shm_supersede(cycle, &ngx_http_messaging_module);
-
     mmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_http_messaging_module);
+
+    ngx_messaging_shm_supersede(cycle, mmcf ? mmcf->shm : NULL,
+                                &ngx_http_messaging_module);
 
     if (mmcf == NULL || mmcf->shm == NULL) {
         return NGX_OK;

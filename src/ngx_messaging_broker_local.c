@@ -465,9 +465,7 @@ ngx_messaging_broker_local_done(ngx_messaging_broker_local_t *bl)
 static uint64_t
 ngx_messaging_broker_local_id(ngx_messaging_broker_t *broker)
 {
-    /* there is one host */
-
-    return ngx_messaging_shm_id(broker->shm, 0);
+    return ngx_messaging_shm_id(broker->shm, broker->shm->local);
 }
 
 

@@ -25,6 +25,7 @@ typedef struct {
     ngx_messaging_shm_t        **shm;
     ngx_uint_t                  *quotas;
     size_t                      *record;
+    ngx_uint_t                   ring;      /* it is there, or is to be */
     ngx_cycle_t                 *cycle;
 } ngx_messaging_shm_conf_t;
 
@@ -277,11 +278,12 @@ ngx_messaging_shm_fits(ngx_messaging_shm_conf_t *conf, size_t size,
     pages = sizeof(ngx_messaging_shm_t) / ngx_pagesize + 1
             + NGX_MESSAGING_SHM_PAGES;
 
-    if (*conf->record) {
+    if (conf->ring) {
         cells = ngx_messaging_shm_cells(size);
 
-        if (cells < NGX_MESSAGING_SHM_RECORDS
-                    * ngx_messaging_ring_cells(*conf->record))
+        if (*conf->record
+            && cells < NGX_MESSAGING_SHM_RECORDS
+                       * ngx_messaging_ring_cells(*conf->record))
         {
             return 0;
         }
@@ -302,7 +304,7 @@ ngx_messaging_shm_fits(ngx_messaging_shm_conf_t *conf, size_t size,
         pages += 2 * ngx_messaging_shm_processes(conf) * table;
     }
 
-    return (quotas == 0 && *conf->record == 0)
+    return (quotas == 0 && conf->ring == 0)
            || size >= pages * (ngx_pagesize + sizeof(ngx_slab_page_t));
 }
 
@@ -348,6 +350,10 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
 
     conf = zone->data;
 
+    /* workers that relay by it may still be there, and may come again */
+
+    conf->ring = *conf->record || (old && (*old->shm)->ring);
+
     if (ngx_messaging_shm_check_zone(zone) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -384,6 +390,7 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
     }
 
     shm->host_token = token;
+    shm->local = token % NGX_MESSAGING_SHM_HOSTS;
     shm->pool = pool;
 
     pool->data = shm;
@@ -409,15 +416,19 @@ ngx_messaging_shm_init_ring(ngx_shm_zone_t *zone, ngx_messaging_shm_t *shm)
 
     cells = ngx_messaging_shm_cells(zone->shm.size);
 
-    if (shm->wake == NULL) {
-        shm->wake = ngx_slab_calloc(shm->pool, sizeof(ngx_messaging_wake_t));
-    }
+    shm->wake = ngx_slab_calloc(shm->pool, sizeof(ngx_messaging_wake_t));
 
     if (shm->wake) {
         shm->ring = ngx_slab_calloc(shm->pool, ngx_messaging_ring_size(cells));
     }
 
     if (shm->ring == NULL) {
+
+        if (shm->wake) {
+            ngx_slab_free(shm->pool, shm->wake);
+            shm->wake = NULL;
+        }
+
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
                       "zone \"%V\" has no room left to relay without Redis: "
                       "give \"messaging_zone\" another name or size",
@@ -437,7 +448,8 @@ ngx_messaging_shm_init_ring(ngx_shm_zone_t *zone, ngx_messaging_shm_t *shm)
  */
 
 void
-ngx_messaging_shm_supersede(ngx_cycle_t *cycle, void *tag)
+ngx_messaging_shm_supersede(ngx_cycle_t *cycle, ngx_messaging_shm_t *shm,
+    void *tag)
 {
     ngx_uint_t                 i;
     ngx_shm_zone_t            *zone;
@@ -459,6 +471,11 @@ ngx_messaging_shm_supersede(ngx_cycle_t *cycle, void *tag)
             conf = zone[i].data;
 
             (void) ngx_atomic_fetch_add(&(*conf->shm)->generation, 1);
+
+            if (shm && shm != *conf->shm) {
+                shm->local = ((*conf->shm)->local + 1)
+                             % NGX_MESSAGING_SHM_HOSTS;
+            }
         }
     }
 }

@@ -205,6 +205,7 @@ typedef struct {
     ngx_atomic_t                last_id;    /* ms << 6 | sequence */
     ngx_atomic_t                host;       /* leased host number, + 1 */
     ngx_atomic_t                host_token; /* who leases it */
+    ngx_atomic_t                local;      /* host number without Redis */
 
     ngx_atomic_t                retired[NGX_MESSAGING_STAT_LAST];
     ngx_messaging_slot_t        slots[NGX_MESSAGING_SHM_SLOTS];
@@ -225,6 +226,8 @@ typedef struct {
  *
  * ngx_messaging_shm_supersede() raises the generation of the zone that the
  * configuration before "cycle" had, so that its workers know why they leave.
+ * "shm" is that of "cycle", or NULL: if it is another one, it gets another
+ * host number, for both sides make ids for a while.
  *
  * ngx_messaging_shm_claim() gives the calling worker a slot, NULL if all are
  * taken; slots of dead workers are retired on the way.
@@ -248,7 +251,8 @@ typedef struct {
 
 char *ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     void *tag, ngx_messaging_shm_t **shm, ngx_uint_t *quotas, size_t *record);
-void ngx_messaging_shm_supersede(ngx_cycle_t *cycle, void *tag);
+void ngx_messaging_shm_supersede(ngx_cycle_t *cycle, ngx_messaging_shm_t *shm,
+    void *tag);
 ngx_messaging_slot_t *ngx_messaging_shm_claim(ngx_messaging_shm_t *shm);
 void ngx_messaging_shm_beat(ngx_messaging_slot_t *slot);
 void ngx_messaging_shm_retire(ngx_messaging_shm_t *shm,

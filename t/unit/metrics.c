@@ -53,6 +53,12 @@ ngx_slab_calloc(ngx_slab_pool_t *pool, size_t size)
 
 
 void
+ngx_slab_free(ngx_slab_pool_t *pool, void *p)
+{
+}
+
+
+void
 ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
     const char *fmt, ...)
 {
