@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_check.h"
 #include "ngx_http_messaging_conf.h"
 #include "ngx_http_messaging_guard.h"
 #include "ngx_http_messaging_handshake.h"
@@ -25,14 +26,6 @@ static char *ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_messaging_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
-static char *ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *conf);
-static char *ngx_http_messaging_check_publish(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *conf);
-static char *ngx_http_messaging_check_target(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *conf);
-static char *ngx_http_messaging_check_length(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *conf);
 
 
 static ngx_conf_enum_t  ngx_http_messaging_reject[] = {
@@ -217,6 +210,34 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_messaging_loc_conf_t, access_timeout),
+      NULL },
+
+    { ngx_string("messaging_store"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_messaging_conf_store,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, store_uri),
+      NULL },
+
+    { ngx_string("messaging_store_body"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, store_body),
+      NULL },
+
+    { ngx_string("messaging_store_publish"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, store_publish),
+      NULL },
+
+    { ngx_string("messaging_store_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, store_timeout),
       NULL },
 
     { ngx_string("messaging_reject"),
@@ -552,6 +573,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
      *     conf->access_claim = { 0, NULL };
      *     conf->access_uri = NULL;
      *     conf->server = NULL;
+     *     conf->store_body = NULL;
      *     conf->rate.burst = 0;
      *     conf->typing_rate.burst = 0;
      *     conf->endpoint = 0;
@@ -565,6 +587,9 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
     conf->leeway = NGX_CONF_UNSET;
     conf->access = NGX_CONF_UNSET_UINT;
     conf->access_timeout = NGX_CONF_UNSET_MSEC;
+    conf->store_uri = NGX_CONF_UNSET_PTR;
+    conf->store_publish = NGX_CONF_UNSET;
+    conf->store_timeout = NGX_CONF_UNSET_MSEC;
     conf->reject = NGX_CONF_UNSET_UINT;
     conf->origins = NGX_CONF_UNSET_PTR;
     conf->ping_interval = NGX_CONF_UNSET_MSEC;
@@ -666,6 +691,14 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->access_timeout, prev->access_timeout,
                               5000);
 
+    ngx_conf_merge_ptr_value(conf->store_uri, prev->store_uri, NULL);
+    ngx_conf_merge_value(conf->store_publish, prev->store_publish, 1);
+    ngx_conf_merge_msec_value(conf->store_timeout, prev->store_timeout, 10000);
+
+    if (conf->store_body == NULL) {
+        conf->store_body = prev->store_body;
+    }
+
     ngx_conf_merge_uint_value(conf->reject, prev->reject,
                               NGX_HTTP_MESSAGING_REJECT_CLOSE);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
@@ -694,192 +727,7 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->deflate_takeover, prev->deflate_takeover,
                               NGX_HTTP_MESSAGING_TAKEOVER_OFF);
 
-    return conf->enable ? ngx_http_messaging_check_loc_conf(cf, conf)
+    return conf->enable ? ngx_http_messaging_check_location(cf, conf)
            : conf->publish ? ngx_http_messaging_check_publish(cf, conf)
            : NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_messaging_check_loc_conf(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *conf)
-{
-    ngx_http_core_loc_conf_t        *clcf;
-    ngx_http_messaging_main_conf_t  *mmcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
-
-    if (conf->keys == NULL && conf->jwks == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has \"messaging on\", but no key "
-                           "to verify tokens with: write for example "
-                           "\"messaging_jwt_key HS256 /etc/nginx/jwt.key;\" "
-                           "or \"messaging_jwt_jwks <file>;\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->access == NGX_CONF_UNSET_UINT) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has \"messaging on\", but does "
-                           "not say who may enter: write \"messaging_access "
-                           "claim=<name>;\", or \"messaging_access any;\" to "
-                           "let in everybody with a valid token",
-                           &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->max_message == 0 || conf->send_buffer == 0
-        || conf->typing_timeout == 0 || conf->close_timeout == 0
-        || conf->max_fragments == 0 || conf->max_pongs == 0
-        || conf->access_timeout == 0)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"messaging_max_message\", "
-                           "\"messaging_send_buffer\", "
-                           "\"messaging_typing_timeout\", "
-                           "\"messaging_close_timeout\", "
-                           "\"messaging_max_fragments\", "
-                           "\"messaging_max_pongs\" and "
-                           "\"messaging_access_timeout\" must not be 0");
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->ping_interval && conf->ping_timeout == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"messaging_ping_timeout\" must not be 0: "
-                           "\"messaging_ping_interval 0\" switches pings off");
-        return NGX_CONF_ERROR;
-    }
-
-    if ((clcf->handler && !clcf->noname
-         && clcf->handler != ngx_http_messaging_handshake_handler)
-        || conf->status)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has \"messaging on\" and another "
-                           "handler, such as \"proxy_pass\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_messaging_check_length(cf, conf) != NGX_CONF_OK
-        || ngx_http_messaging_check_target(cf, conf) != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    conf->endpoint = conf->conversation ? NGX_HTTP_MESSAGING_ENDPOINT_ONE
-                     : conf->channel ? NGX_HTTP_MESSAGING_ENDPOINT_CHANNEL
-                     : NGX_HTTP_MESSAGING_ENDPOINT_MANY;
-
-    if (conf->user_connections || conf->address_connections) {
-        mmcf->quotas = 1;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_messaging_check_publish(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *conf)
-{
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (conf->conversation == NULL && conf->channel == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has \"messaging_publish on\", but "
-                           "does not say where to: write "
-                           "\"messaging_conversation\" or "
-                           "\"messaging_channel\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if ((clcf->handler && !clcf->noname
-         && clcf->handler != ngx_http_messaging_publish_handler)
-        || conf->status)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has \"messaging_publish on\" and "
-                           "another handler, such as \"proxy_pass\"",
-                           &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->max_message == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"messaging_max_message\" must not be 0");
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_messaging_check_length(cf, conf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_messaging_check_target(cf, conf);
-}
-
-
-static char *
-ngx_http_messaging_check_length(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *conf)
-{
-    ngx_http_messaging_main_conf_t  *mmcf;
-
-    /* a longer one could never be published */
-
-    if (conf->max_message > NGX_MESSAGING_REDIS_MAX_OUT / 2) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"messaging_max_message\" must not be over %uzm",
-                           (size_t) NGX_MESSAGING_REDIS_MAX_OUT / 2 / 1048576);
-        return NGX_CONF_ERROR;
-    }
-
-    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
-    mmcf->max_message = ngx_max(mmcf->max_message, conf->max_message);
-
-    return NGX_CONF_OK;
-}
-
-
-/* what has no variables is known to be wrong before the first client comes */
-
-static char *
-ngx_http_messaging_check_target(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *conf)
-{
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (conf->conversation && conf->channel) {
-        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has both \"messaging_conversation\""
-                           " and \"messaging_channel\"", &clcf->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->conversation && conf->conversation->lengths == NULL
-        && !ngx_messaging_conversation_valid(&conf->conversation->value))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid conversation \"%V\", it must be 1 to 128 "
-                           "characters of [A-Za-z0-9_.-]",
-                           &conf->conversation->value);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->channel && conf->channel->lengths == NULL
-        && !ngx_messaging_channel_valid(&conf->channel->value))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid channel \"%V\", it must be 1 to 512 "
-                           "characters of [A-Za-z0-9_.:%%-] with a colon",
-                           &conf->channel->value);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
 }

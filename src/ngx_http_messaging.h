@@ -135,6 +135,11 @@ typedef struct {
     ngx_msec_t                   access_timeout;
     ngx_http_core_srv_conf_t    *server;
 
+    ngx_http_complex_value_t    *store_uri;
+    ngx_http_complex_value_t    *store_body;
+    ngx_flag_t                   store_publish;
+    ngx_msec_t                   store_timeout;
+
     ngx_uint_t                   reject;
     ngx_array_t                 *origins;      /* ngx_str_t */
     ngx_msec_t                   ping_interval;

@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_auth.h"
+#include "ngx_http_messaging_store.h"
 #include "ngx_messaging_envelope.h"
 
 
@@ -208,6 +209,11 @@ ngx_http_messaging_auth_verify(ngx_http_messaging_session_t *s,
     {
         rc = NGX_MESSAGING_JWT_INTERNAL;
 
+    } else if (s->conf->store_uri
+               && ngx_http_messaging_store_token(s, token) != NGX_OK)
+    {
+        rc = NGX_MESSAGING_JWT_INTERNAL;
+
     } else {
         ngx_http_messaging_auth_take(s, &claims);
     }
@@ -244,6 +250,10 @@ ngx_http_messaging_auth_renew(ngx_http_messaging_session_t *s,
         ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
                       "messaging token of \"auth\" is another user's");
         rc = NGX_MESSAGING_JWT_USER;
+
+    } else if (s->store && ngx_http_messaging_store_token(s, token) != NGX_OK)
+    {
+        rc = NGX_MESSAGING_JWT_INTERNAL;
 
     } else {
         ngx_http_messaging_auth_take(s, &claims);

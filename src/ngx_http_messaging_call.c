@@ -423,6 +423,26 @@ ngx_http_messaging_call_body(ngx_http_messaging_call_t *call, ngx_str_t *type,
 
 
 ngx_int_t
+ngx_http_messaging_call_values(ngx_http_messaging_call_t *call,
+    ngx_str_t *content, ngx_str_t *image, ngx_str_t *reply_to,
+    ngx_str_t *client_id)
+{
+    call->content = *content;
+    call->image = *image;
+    call->reply_to = *reply_to;
+    call->client_id = *client_id;
+
+    call->content.data = ngx_pstrdup(call->pool, content);
+    call->image.data = ngx_pstrdup(call->pool, image);
+    call->reply_to.data = ngx_pstrdup(call->pool, reply_to);
+    call->client_id.data = ngx_pstrdup(call->pool, client_id);
+
+    return call->content.data && call->image.data && call->reply_to.data
+           && call->client_id.data ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
 ngx_http_messaging_call_start(ngx_http_messaging_call_t *call,
     ngx_http_complex_value_t *uri, ngx_str_t *args, ngx_msec_t timeout,
     ngx_http_messaging_call_pt handler, void *data)

@@ -47,6 +47,10 @@ struct ngx_http_messaging_call_s {
 
     ngx_str_t                    user;         /* $messaging_user */
     ngx_str_t                    conversation;
+    ngx_str_t                    content;      /* of a message, as JSON */
+    ngx_str_t                    image;
+    ngx_str_t                    reply_to;
+    ngx_str_t                    client_id;
 
     /* the answer */
     ngx_uint_t                   status;       /* 0: none in time, or failed */
@@ -65,6 +69,8 @@ struct ngx_http_messaging_call_s {
  * mean something to a backend, but none that begins with "X-Messaging-".
  * ngx_http_messaging_call_body() makes it a POST with this body, which is
  * copied.
+ *
+ * ngx_http_messaging_call_values() are those of the variables about a message.
  *
  * ngx_http_messaging_call_start() asks the location that "uri" names, a
  * template which may use variables of the session; "args" are added to its
@@ -93,6 +99,9 @@ ngx_int_t ngx_http_messaging_call_headers(ngx_http_messaging_call_t *call,
     ngx_http_request_t *r);
 ngx_int_t ngx_http_messaging_call_body(ngx_http_messaging_call_t *call,
     ngx_str_t *type, ngx_str_t *body);
+ngx_int_t ngx_http_messaging_call_values(ngx_http_messaging_call_t *call,
+    ngx_str_t *content, ngx_str_t *image, ngx_str_t *reply_to,
+    ngx_str_t *client_id);
 ngx_int_t ngx_http_messaging_call_start(ngx_http_messaging_call_t *call,
     ngx_http_complex_value_t *uri, ngx_str_t *args, ngx_msec_t timeout,
     ngx_http_messaging_call_pt handler, void *data);

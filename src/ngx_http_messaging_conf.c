@@ -20,8 +20,8 @@
 #define NGX_HTTP_MESSAGING_LOCAL_MAX   ((size_t) 960 * 1024)
 
 
-static char *ngx_http_messaging_conf_access_request(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *mlcf, ngx_str_t *value);
+static ngx_http_complex_value_t *ngx_http_messaging_conf_uri(ngx_conf_t *cf,
+    ngx_str_t *uri);
 
 
 char *
@@ -397,7 +397,7 @@ ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_messaging_loc_conf_t *mlcf = conf;
 
-    ngx_str_t  *value;
+    ngx_str_t  *value, uri;
 
     if (mlcf->access != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -418,8 +418,13 @@ ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (value[1].len > 8 && ngx_strncmp(value[1].data, "request=", 8) == 0) {
+        uri.data = value[1].data + 8;
+        uri.len = value[1].len - 8;
+
         mlcf->access = NGX_HTTP_MESSAGING_ACCESS_REQUEST;
-        return ngx_http_messaging_conf_access_request(cf, mlcf, &value[1]);
+        mlcf->access_uri = ngx_http_messaging_conf_uri(cf, &uri);
+
+        return mlcf->access_uri ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
     if (ngx_strncmp(value[1].data, "redis=", 6) == 0) {
@@ -438,36 +443,59 @@ ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
-ngx_http_messaging_conf_access_request(ngx_conf_t *cf,
-    ngx_http_messaging_loc_conf_t *mlcf, ngx_str_t *value)
+/* messaging_store uri | off */
+
+char *
+ngx_http_messaging_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t                         uri;
-    ngx_http_compile_complex_value_t  ccv;
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
 
-    uri.data = value->data + sizeof("request=") - 1;
-    uri.len = value->len - (sizeof("request=") - 1);
+    ngx_str_t  *value;
 
-    if (uri.data[0] != '/' && uri.data[0] != '$') {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid URI in \"%V\": it must begin with a "
-                           "slash", value);
-        return NGX_CONF_ERROR;
+    if (mlcf->store_uri != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
     }
 
-    mlcf->access_uri = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (mlcf->access_uri == NULL) {
-        return NGX_CONF_ERROR;
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        mlcf->store_uri = NULL;
+        return NGX_CONF_OK;
+    }
+
+    mlcf->store_uri = ngx_http_messaging_conf_uri(cf, &value[1]);
+
+    return mlcf->store_uri ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* a template of the URI of a location */
+
+static ngx_http_complex_value_t *
+ngx_http_messaging_conf_uri(ngx_conf_t *cf, ngx_str_t *uri)
+{
+    ngx_http_complex_value_t          *value;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (uri->len == 0 || (uri->data[0] != '/' && uri->data[0] != '$')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid URI \"%V\": it must begin with a slash",
+                           uri);
+        return NULL;
+    }
+
+    value = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (value == NULL) {
+        return NULL;
     }
 
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
 
     ccv.cf = cf;
-    ccv.value = &uri;
-    ccv.complex_value = mlcf->access_uri;
+    ccv.value = uri;
+    ccv.complex_value = value;
 
-    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? NGX_CONF_OK
-                                                          : NGX_CONF_ERROR;
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? value : NULL;
 }
 
 

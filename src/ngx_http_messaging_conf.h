@@ -35,6 +35,8 @@ char *ngx_http_messaging_conf_jwt_from(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_messaging_conf_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,

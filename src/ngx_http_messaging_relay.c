@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_relay.h"
+#include "ngx_http_messaging_store.h"
 #include "ngx_messaging_envelope.h"
 #include "ngx_messaging_json.h"
 #include "ngx_messaging_utf8.h"
@@ -41,6 +42,9 @@ typedef struct {
 } ngx_http_messaging_content_t;
 
 
+static void ngx_http_messaging_relay_store(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_content_t *m, ngx_str_t *conversation);
+static char *ngx_http_messaging_relay_dump(json_t *value, ngx_str_t *text);
 static json_t *ngx_http_messaging_relay_field(json_t *frame,
     const char *name);
 static const char *ngx_http_messaging_relay_content(
@@ -219,6 +223,11 @@ ngx_http_messaging_relay_message(ngx_http_messaging_session_t *s,
         return;
     }
 
+    if (s->store) {
+        ngx_http_messaging_relay_store(s, &m, conversation);
+        return;
+    }
+
     now = ngx_http_messaging_session_now();
     id = s->worker->broker->ops->id(s->worker->broker);
 
@@ -248,6 +257,64 @@ ngx_http_messaging_relay_message(ngx_http_messaging_session_t *s,
 
     ngx_http_messaging_relay_publish(s, &t, conversation,
                                      NGX_MESSAGING_KIND_MESSAGE, pub);
+}
+
+
+static void
+ngx_http_messaging_relay_store(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_content_t *m, ngx_str_t *conversation)
+{
+    char                                *text[4];
+    json_t                              *content;
+    ngx_uint_t                           i;
+    ngx_http_messaging_store_message_t   message;
+
+    ngx_memzero(&message, sizeof(ngx_http_messaging_store_message_t));
+
+    message.conversation = *conversation;
+
+    if (m->client_id) {
+        message.key.data = (u_char *) json_string_value(m->client_id);
+        message.key.len = json_string_length(m->client_id);
+    }
+
+    content = json_stringn_nocheck((char *) m->text.data, m->text.len);
+
+    text[0] = ngx_http_messaging_relay_dump(content, &message.content);
+    text[1] = ngx_http_messaging_relay_dump(m->image, &message.image);
+    text[2] = ngx_http_messaging_relay_dump(m->reply_to, &message.reply_to);
+    text[3] = ngx_http_messaging_relay_dump(m->client_id, &message.client_id);
+
+    if (content && text[0] && text[1] && text[2] && text[3]) {
+        ngx_http_messaging_store_message(s, &message);
+
+    } else {
+        ngx_http_messaging_relay_refuse(s, conversation, m->client_id,
+                                        "unavailable", "try again later");
+    }
+
+    json_decref(content);
+
+    for (i = 0; i < 4; i++) {
+        free(text[i]);
+    }
+}
+
+
+/* "null" for what was not given; NULL: no memory */
+
+static char *
+ngx_http_messaging_relay_dump(json_t *value, ngx_str_t *text)
+{
+    char  *p;
+
+    p = value ? json_dumps(value, JSON_COMPACT|JSON_ENCODE_ANY)
+              : strdup("null");
+
+    text->data = (u_char *) p;
+    text->len = p ? ngx_strlen(p) : 0;
+
+    return p;
 }
 
 
@@ -755,6 +822,23 @@ ngx_http_messaging_relay_error(ngx_http_messaging_session_t *s,
     ngx_http_messaging_text_add(&t, "\"}");
 
     ngx_http_messaging_relay_answer(s, &t);
+}
+
+
+void
+ngx_http_messaging_relay_not_stored(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, ngx_str_t *client_id, const char *code,
+    ngx_msec_t retry)
+{
+    if (client_id->len) {
+        ngx_http_messaging_relay_send_nack(s, conversation, client_id, code,
+                                           retry);
+        return;
+    }
+
+    ngx_http_messaging_relay_error(s, conversation, code,
+                                   retry ? "try again later"
+                                         : "the message was refused");
 }
 
 

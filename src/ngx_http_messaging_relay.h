@@ -38,6 +38,8 @@
  * "nack" besides if there is a valid "client_id", that of a message;
  * ngx_http_messaging_relay_nack() tells in it to send the message again after
  * "retry" ms, if that is not 0.
+ * ngx_http_messaging_relay_not_stored() sends either, the "nack" if there is a
+ * "client_id", as JSON.
  * ngx_http_messaging_relay_unavailable() is the error for a broker that is
  * down.  ngx_http_messaging_relay_tag() adds ,"conversation_id":... on the
  * many-conversation endpoint.
@@ -66,6 +68,9 @@ void ngx_http_messaging_relay_refuse(ngx_http_messaging_session_t *s,
 void ngx_http_messaging_relay_nack(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation, json_t *client_id, const char *code,
     const char *message, ngx_msec_t retry);
+void ngx_http_messaging_relay_not_stored(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, ngx_str_t *client_id, const char *code,
+    ngx_msec_t retry);
 void ngx_http_messaging_relay_unavailable(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation);
 void ngx_http_messaging_relay_tag(ngx_http_messaging_session_t *s,

@@ -14,6 +14,7 @@
 #include "ngx_http_messaging_quota.h"
 #include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_session.h"
+#include "ngx_http_messaging_store.h"
 #include "ngx_http_messaging_worker.h"
 
 
@@ -214,6 +215,7 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
 
     ngx_http_messaging_session_unsubscribe(s, NULL);
     ngx_http_messaging_ask_forget(s, NULL);
+    ngx_http_messaging_store_forget(s);
     ngx_http_messaging_relay_forget(s);
     ngx_http_messaging_delay_forget(s);
 
@@ -406,6 +408,11 @@ ngx_http_messaging_session_receive(ngx_http_messaging_session_t *s)
     worker = s->worker;
 
     if (!c->read->ready) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_messaging_store_full(s) && !s->closing) {
+        /* the backend comes first; it is read again when it has answered */
         return NGX_OK;
     }
 
@@ -714,6 +721,11 @@ ngx_http_messaging_session_life(ngx_http_messaging_session_t *s)
 
     if (s->conf->ping_interval == 0) {
         return;
+    }
+
+    if (ngx_http_messaging_store_full(s)) {
+        /* it is we who do not listen */
+        s->heard = ngx_current_msec;
     }
 
     silent = (ngx_msec_int_t) (ngx_current_msec - s->heard);

@@ -78,6 +78,11 @@ typedef struct {
 typedef struct ngx_http_messaging_takeover_s  ngx_http_messaging_takeover_t;
 
 
+/* what waits for the backend */
+
+typedef struct ngx_http_messaging_store_s  ngx_http_messaging_store_t;
+
+
 /* one that was refused and has to wait for its Close frame, or status */
 
 typedef struct {
@@ -134,6 +139,7 @@ struct ngx_http_messaging_session_s {
     int64_t                            expires;       /* ms since the epoch */
     json_t                            *access;        /* the access claim */
     ngx_queue_t                        asks;          /* without an answer */
+    ngx_http_messaging_store_t        *store;         /* NULL: nothing is */
 
     ngx_str_t                          conversation;  /* or the channel */
     ngx_http_messaging_subscription_t  single;

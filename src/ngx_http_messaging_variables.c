@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_messaging_variable_user(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_messaging_variable_conversation(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_messaging_variable_call(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_http_messaging_session_t *ngx_http_messaging_variable_session(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_messaging_variable_str(ngx_http_variable_value_t *v,
@@ -36,6 +38,23 @@ static ngx_http_variable_t  ngx_http_messaging_variables[] = {
 
     { ngx_string("messaging_conversation"), NULL,
       ngx_http_messaging_variable_conversation, 0,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_content"), NULL, ngx_http_messaging_variable_call,
+      offsetof(ngx_http_messaging_call_t, content),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_image"), NULL, ngx_http_messaging_variable_call,
+      offsetof(ngx_http_messaging_call_t, image),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_reply_to"), NULL, ngx_http_messaging_variable_call,
+      offsetof(ngx_http_messaging_call_t, reply_to),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_client_id"), NULL,
+      ngx_http_messaging_variable_call,
+      offsetof(ngx_http_messaging_call_t, client_id),
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("messaging_close_code"), NULL,
@@ -105,6 +124,21 @@ ngx_http_messaging_variable_conversation(ngx_http_request_t *r,
 
     return ngx_http_messaging_variable_str(v, call ? &call->conversation
                                               : s ? &s->conversation : NULL);
+}
+
+
+/* what a call is about */
+
+static ngx_int_t
+ngx_http_messaging_variable_call(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_messaging_call_t  *call;
+
+    call = ngx_http_messaging_call_of(r);
+
+    return ngx_http_messaging_variable_str(v,
+                       call ? (ngx_str_t *) ((u_char *) call + data) : NULL);
 }
 
 

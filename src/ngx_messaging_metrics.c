@@ -79,6 +79,9 @@ static ngx_messaging_metrics_family_t  ngx_messaging_metrics_families[] = {
     { NGX_MESSAGING_STAT_POST_ACCEPTED, "posts_total", "result",
       "requests to locations with messaging_publish" },
 
+    { NGX_MESSAGING_STAT_STORE_SAVED, "stores_total", "result",
+      "messages given to the backend by messaging_store" },
+
     { NGX_MESSAGING_STAT_LIMIT_RATE, "limits_total", "limit",
       "limits reached" },
     { NGX_MESSAGING_STAT_SHED_TYPING_COALESCED, "sheds_total", "kind",

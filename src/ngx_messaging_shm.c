@@ -110,6 +110,12 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "posts", "invalid", 0, "not a JSON object, or not UTF-8: 400" },
     { "posts", "unavailable", 0, "not taken by the broker: 503" },
 
+    { "stores", "saved", 0, "stored by the backend: 2xx" },
+    { "stores", "rejected", 0, "refused by the backend: 4xx" },
+    { "stores", "rate_limited", 0, "refused by the backend for now: 429" },
+    { "stores", "failed", 0, "not answered, or with another status" },
+    { "stores", "overloaded", 0, "too many of a connection were waiting" },
+
     { "limits", "rate", 0, "frames refused by messaging_rate" },
     { "limits", "typing_rate", 0, "typing left out by messaging_typing_rate" },
     { "limits", "rate_closed", 0, "connections closed by messaging_rate" },

@@ -435,7 +435,7 @@ nginx: expect_baseline
         messaging_access request=ask;
 --- must_die
 --- error_log
-invalid URI in "request=ask": it must begin with a slash
+invalid URI "ask": it must begin with a slash
 
 
 

@@ -64,7 +64,7 @@ invalid origin "https://example.com/"
         }
 --- must_die
 --- error_log
-"messaging_max_message", "messaging_send_buffer", "messaging_typing_timeout", "messaging_close_timeout", "messaging_max_fragments", "messaging_max_pongs" and "messaging_access_timeout" must not be 0
+"messaging_max_message", "messaging_send_buffer", "messaging_typing_timeout", "messaging_close_timeout", "messaging_max_fragments", "messaging_max_pongs", "messaging_access_timeout" and "messaging_store_timeout" must not be 0
 
 
 

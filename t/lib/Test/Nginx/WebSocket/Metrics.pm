@@ -36,6 +36,7 @@ my %Series = (
     'refusals.*'           => 'refusals_total{reason="*"}',
     'auth.*'               => 'auth_total{result="*"}',
     'posts.*'              => 'posts_total{result="*"}',
+    'stores.*'             => 'stores_total{result="*"}',
     'limits.*'             => 'limits_total{limit="*"}',
     'sheds.*'              => 'sheds_total{kind="*"}',
     'closes.*'             => 'closes_total{code="*"}',
