@@ -21,6 +21,7 @@ log_format asked 'asked $request_method $request_uri '
                  'spoofed=$http_x_messaging_role host=$http_host;';
 
 limit_req_zone $http_x_messaging_conversation zone=slow:64k rate=30r/m;
+limit_req_zone $http_x_messaging_conversation zone=stuck:64k rate=1r/m;
 
 map $http_x_messaging_conversation $status_of {
     default 0;
@@ -73,6 +74,11 @@ server {
 
     location /slow {
         limit_req zone=slow burst=100;
+        empty_gif;
+    }
+
+    location /stuck {
+        limit_req zone=stuck burst=100;
         empty_gif;
     }
 }
@@ -315,7 +321,7 @@ ann: recv_none 2500ms
 === TEST 9: no backend, and one that does not answer in time
 --- http_config eval: $::Backend
 --- config eval
-main::locations('/slow', <<'EOC')
+main::locations('/stuck', <<'EOC')
         messaging_access_timeout 300ms;
 
         location ~ ^/ws/dead/(?<dead>[^/]+)/$ {
@@ -350,7 +356,7 @@ nginx: expect_baseline
 
 === TEST 10: clients that leave while the backend is asked cost nothing
 --- http_config eval: $::Backend
---- config eval: main::locations('/slow')
+--- config eval: main::locations('/stuck')
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
