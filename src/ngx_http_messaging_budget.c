@@ -44,13 +44,7 @@ ngx_http_messaging_budget(ngx_event_t *ev)
 
     /* first what can leave leaves: a burst to clients that read is not meant */
 
-    if (!worker->flushed && !ngx_queue_empty(&worker->posted)) {
-        worker->flushed = 1;
-        ngx_post_event(ev, &ngx_posted_events);
-        return;
-    }
-
-    worker->flushed = 0;
+    worker->event.handler(&worker->event);
 
     if (ngx_messaging_memory_held() <= worker->conf->max_queued) {
         return;

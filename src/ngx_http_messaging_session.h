@@ -208,7 +208,6 @@ struct ngx_http_messaging_worker_s {
     ngx_uint_t                         drain_code;
     ngx_uint_t                         drain_total;
     ngx_uint_t                         draining;
-    ngx_uint_t                         flushed;       /* before "over" */
     ngx_uint_t                         nrefusals;     /* that wait */
 
     int64_t                            clock;         /* less monotonic */
