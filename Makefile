@@ -14,7 +14,8 @@ help:
 	@echo 'make check      all tests, again with sanitizers, valgrind,'
 	@echo '                1 and 4 workers, no master, reloads, TLS, poll,'
 	@echo '                byte by byte, without Redis, on the newest nginx'
-	@echo 'make soak       everything at once for 10 minutes or TIME=sec'
+	@echo 'make soak       everything at once for 10 minutes or TIME=sec;'
+	@echo '                BROKER=embedded: without Redis'
 	@echo 'make bench      the module beside its peers: 10 minutes'
 	@echo 'make bench-full all scenarios, three rounds: 90 minutes'
 	@echo 'make install    into the modules path of nginx, below DESTDIR'
@@ -32,6 +33,8 @@ test:
 	@t/util/setup test
 	@t/util/check-style
 	@t/util/check-deps
+	@TEST_JOBS=$(or $(TEST_JOBS),3) \
+	    t/util/test --mode embedded t/03*.t t/057*.t t/061*.t
 	@t/util/test
 
 .PHONY: check
@@ -42,7 +45,7 @@ check:
 soak:
 	@t/util/setup test
 	@t/util/build
-	@t/util/soak $(TIME)
+	@t/util/soak --broker $(or $(BROKER),redis) $(TIME)
 
 .PHONY: bench
 bench:

@@ -45,6 +45,12 @@ sub serve {
 
     sysread $fh, $in, 65536, length $in until $in =~ s/\A(.*?\r\n)\r\n//s;
     my $head = $1;
+
+    if ($head =~ m{\APOST \S+\?to=(\d+) }) {
+        syswrite $fh, "HTTP/1.1 $1 X\r\nContent-Length: 0\r\n\r\n";
+        return;
+    }
+
     my ($path) = $head =~ m{\AGET (\S+)};
     my ($key) = $head =~ /^Sec-WebSocket-Key: (\S+)/m;
 
@@ -111,8 +117,8 @@ sub passes {
 }
 
 sub fails {
-    my ($name, $text, $reason) = @_;
-    my (undef, $why) = outcome($text, timeout => 0.2);
+    my ($name, $text, $reason, %more) = @_;
+    my (undef, $why) = outcome($text, %more, timeout => 0.2);
     like($why // 'it passed', $reason, "$name fails");
 }
 
@@ -192,6 +198,23 @@ alice: close 1000
 alice: uncork
 alice: recv_series 7.. /^x%d$/
 alice: expect_close 1000
+EOS
+
+# messages with these ids, of one user and as their texts
+sub said {
+    my ($who, @ids) = @_;
+    return "$who: connect /\n" . join '', map {
+        "$who: send {\"type\":\"new_message\",\"message\":{\"id\":$_,"
+        . "\"sender\":{\"id\":7},\"content\":\"$_\"}}\n"
+    } @ids;
+}
+
+passes('one order', said('a', 1, 3, 4) . said('b', 1, 3, 4) . <<'EOS', 8);
+a,b: recv_all 2
+a,b: recv_all 1
+b: expect_same a
+a,b: expect_growing
+expect_numbers 1 < 2 = 2.0 < 9007199254740991
 EOS
 
 passes('an early frame', <<'EOS', 4);
@@ -382,6 +405,20 @@ for my $case (
         . "alice: recv_series 1..3 %d", qr/nothing came/],
     ['a number left out', "alice: connect /hex/810131810133880203e8\n"
         . "alice: recv_series 1.. %d", qr/is 3, expected 2/],
+    ['another order', said('a', 1, 3, 2) . said('b', 1, 2, 3)
+        . "a,b: recv_all 3\nb: expect_same a",
+        qr/message 2: id 2, 2; that of a: id 3, 3/],
+    ['one more', said('a', 1, 2) . said('b', 1)
+        . "a: recv_all 2\nb: recv_all 1\nb: expect_same a",
+        qr/has kept 1 messages, a 2/],
+    ['an id twice', said('a', 1, 2, 1) . 'a: recv_all 3',
+        qr/id 1 is there twice/],
+    ['an id that is smaller', said('a', 1, 3, 2)
+        . "a: recv_all 3\na: expect_growing", qr/id 2 is not above 3/],
+    ['no message', "a: connect /\na: send {\"type\":\"pong\"}\na: recv_all 1",
+        qr/got \{"type":"pong"/],
+    ['numbers', 'expect_numbers 1 < 2 < 2', qr/not 2 < 2/],
+    ['no numbers', 'expect_numbers 1 < x', qr/usage/],
     ['the transcript', "alice: connect /\nalice: send {\"n\":1}\n"
         . 'alice: recv 5', qr/transcript:.*alice +< text \{"n":1\}/s])
 {
@@ -485,7 +522,31 @@ fails('another subscriber count', 'redis: expect_subscribers a 3',
       qr/there are 0, expected 3/);
 fails('an unexpected message', "redis: subscribe a\nredis: publish a 1\n"
       . 'redis: recv_none 1s', qr/got a 1/);
+
+$redis->shut_connections;
+passes('a backend with Redis', <<'EOS', 8);
+backend: subscribe 7 user:1
+backend: publish 7 {"x":"%{3}"}
+backend: recv 7 {"x":"xxx"}
+backend: publish_series 8..10 7,user:%d {"n":%d}
+redis: subscribe messaging:user:9
+backend: publish_series 9..9 user:%d {"n":%d}
+redis: recv messaging:7 {"n":8}
+redis: recv messaging:7 {"n":10}
+redis: recv messaging:user:9 {"n":9}
+backend: recv_none 20ms
+backend: expect_subscribers 7 0
+backend: expect_subscribers 1..3 0 user:1 0
+EOS
+fails('one that is not subscribed', 'backend: expect_subscribers 7 1',
+      qr/there are 0, expected 1/);
 $redis->stop;
+
+passes('a backend without Redis', 'backend: publish 202 {}', 1, embedded => 1);
+fails('a frame that is refused', 'backend: publish 400 {',
+      qr/the answer is 400/, embedded => 1);
+fails('a frame without an answer', 'backend: publish_series 1..2 202 {}',
+      qr/1 of 2 frames were taken/, embedded => 1);
 
 $fake = Test::Nginx::WebSocket::FakeRedis->start(socket => "$dir/fake.sock");
 $redis = Test::Nginx::WebSocket::Redis->new(dir => $dir, args => [],
@@ -599,6 +660,22 @@ is(hear($listener, '3=7', '4=7'), 'id 7 is that of "a 3" and of "a 4"',
    'an id twice');
 is(hear($listener, '3=7', '4=6'), 'id 6 of "a 4" is not above 7',
    'ids that do not grow');
+
+
+# orders of what several have heard
+
+for my $case (['the same', [1, 2, 3], [1, 2, 3]],
+              ['some of it', [1, 3], [2, 3], [1, 2], [4]],
+              ['two that differ', [1, 2, 3], [1, 3, 2], '2 3'],
+              ['three, of which no two differ', [1, 2], [2, 3], [3, 1],
+               '1 2 3'],
+              ['a message twice', [1, 2, 1], '1 2'])
+{
+    my ($name, @lists) = @$case;
+    my $want = ref $lists[-1] ? '' : pop @lists;
+    is(join(' ', Test::Nginx::WebSocket::Order::disorder(@lists)), $want,
+       "order: $name");
+}
 
 
 # the baseline of a worker, which we are ourselves

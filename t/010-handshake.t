@@ -80,8 +80,7 @@ ann: {"user_id":1,"exp":"+60"}
 a: connect /ws/messaging/7/?token=$jwt_ann
 b: connect /ws/messaging/?token=$jwt_ann
 c: connect /ws/feed/?token=$jwt_ann
-redis: expect_subscribers messaging:7 1
-redis: expect_subscribers messaging:user:1 1
+backend: expect_subscribers 7 1 user:1 1
 a,b,c: send {"type":"ping"}
 a,c: recv {"type":"pong"}
 b: recv {"type":"pong","timestamp":"<any>"}
@@ -308,14 +307,14 @@ ann: {"user_id":1,"exp":"+60"}
 --- websocket eval
 main::each_of(q{
 ann: connect /ws/messaging/VALUE/?token=$jwt_ann
-redis: expect_subscribers messaging:VALUE 1
+backend: expect_subscribers VALUE 1
 ann: close
 ann: expect_close none
-redis: expect_subscribers messaging:VALUE 0
+backend: expect_subscribers VALUE 0
 }, 7, 0, 'a', '_', '-', '...', '00', 'AZaz09_.-', '-1', '9007199254740993',
    '1' x 128, 'x' x 128) . q{
 ann: connect /ws/messaging/%41%5f%37/?token=$jwt_ann
-redis: expect_subscribers messaging:A_7 1
+backend: expect_subscribers A_7 1
 }
 
 
@@ -368,7 +367,7 @@ ann: refused 404 /ws/?token=$jwt_ann
 ann: refused 404 /ws/?to=7&token=$jwt_ann
 ann: refused 404 /ws/?to=a%3Ab&token=$jwt_ann
 ann: connect /ws/?to=a:b&token=$jwt_ann
-redis: expect_subscribers messaging:a:b 1
+backend: expect_subscribers a:b 1
 
 
 
@@ -764,7 +763,7 @@ ann: {"user_id":1,"exp":"+60"}
 --- websocket eval
 main::each_of(q{
 ann: connect /ws/messaging/VALUE/?token=$jwt_ann
-redis: publish messaging:VALUE {"n":VALUE}
+backend: publish VALUE {"n":VALUE}
 ann: recv {"n":VALUE}
 ann: close
 ann: expect_close none

@@ -250,7 +250,7 @@ eve: {"user_id":2,"exp":"-1"}
 # on both workers the channel is subscribed already
 bob: connect /ws/messaging/7/?token=$jwt_bob
 ben: connect_apart bob /ws/messaging/7/?token=$jwt_bob
-redis: subscribe messaging:7
+backend: subscribe 7
 eve: cork
 eve: send {"type":"ping"}
 eve: send {"type":"message","content":"from nobody"}
@@ -267,7 +267,7 @@ dan: send {"type":"typing","conversation_id":7}
 dan: ping hello
 dan: connect /ws/messaging/
 dan: expect_close 4001 token missing
-redis: recv_none 100ms
+backend: recv_none 100ms
 nginx: status messages.in 0
 nginx: status broker.published 0
 
@@ -300,7 +300,7 @@ nginx: status connections 2
 nginx: status subscriptions 2
 ann: send {"type":"message","content":"among us"}
 ann,amy: recv {"type":"new_message","message":{"...":0}}
-redis: publish messaging:7 {"type":"for members"}
+backend: publish 7 {"type":"for members"}
 ann,amy: recv {"type":"for members"}
 bob,eve: recv_none 50ms
 bob: close 4003

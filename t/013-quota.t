@@ -411,7 +411,7 @@ EOS
 
 
 === TEST 13: a zone without room for the counts is refused, and says what it takes
---- not_in: embedded (it is too small for more)
+--- not_in: embedded (the zone is too small to relay, which is refused first)
 --- http_config
 messaging_zone chat:400k;
 messaging_user_connections 10;
@@ -422,7 +422,7 @@ qr/\[emerg\] .*zone "chat" is too small for "messaging_user_connections" or "mes
 
 
 === TEST 14: also at a reload, which leaves everything as it was
---- not_in: embedded (it is too small for more)
+--- not_in: embedded (the zone is too small to relay, which is refused first)
 --- http_config
 messaging_zone chat:400k;
 include quota.conf;
@@ -447,7 +447,7 @@ nginx: expect_workers $WORKERS
 
 
 === TEST 15: more generations of workers than there is room for: limits hold less, nobody is turned away
---- not_in: embedded (it is too small for more)
+--- not_in: embedded (the zone is too small to relay, which is refused first)
 --- http_config eval
 "messaging_zone chat:${main::Zone}k;\n"
 . "messaging_user_connections " . (3 * $main::Workers + 1) . ";\n"

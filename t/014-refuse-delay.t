@@ -106,7 +106,7 @@ a: ping hello
 a: frame op=cont text=:"ping"}
 a: frame fin=0 text={
 nginx: status queued_bytes 0
-redis: publish messaging:8 {"n":1}
+backend: publish 8 {"n":1}
 a: recv_none 300ms
 a,b: expect_close 4003 no access
 nginx: status messages.in 0

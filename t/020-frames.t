@@ -227,7 +227,7 @@ ann: {"user_id":1,"exp":"+60"}
 --- websocket eval
 q{ann: connect /ws/messaging/7/?token=$jwt_ann
 } . main::each_of(q{
-redis: publish messaging:7 {"text":"VALUE"}
+backend: publish 7 {"text":"VALUE"}
 ann: recv_raw {"text":"VALUE"}
 }, map { main::text_of($_ - 11) } 11, 125, 126, 127, 65534, 65535, 65536)
 
@@ -235,7 +235,7 @@ ann: recv_raw {"text":"VALUE"}
 
 === TEST 12: a message larger than the receive buffer, whole and in fragments
 --- not_in
-embedded (a message may not be so long)
+embedded (a message is at most 960k long)
 onebyte (Redis is not sent that much within 5 s)
 --- config
         location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {

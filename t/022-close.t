@@ -256,11 +256,11 @@ ann: {"user_id":1,"exp":"+60"}
 --- websocket
 ann: auto_close off
 ann: connect /ws/messaging/7/?token=$jwt_ann
-redis: expect_subscribers messaging:7 1
+backend: expect_subscribers 7 1
 ann: send {"type":"auth","token":"bad"}
 ann: expect_close 4001 token invalid
-redis: expect_subscribers messaging:7 0
-redis: publish messaging:7 {"type":"late"}
+backend: expect_subscribers 7 0
+backend: publish 7 {"type":"late"}
 ann: recv_none 50ms
 nginx: status connections 1
 ann: close 4001
@@ -281,7 +281,7 @@ ann: send {"type":"message","content":"of one who leaves","client_id":"1"}
 ann: close 1000
 ann: uncork
 ann: expect_close 1000
-redis: expect_subscribers messaging:7 0
+backend: expect_subscribers 7 0
 }
 
 
@@ -461,12 +461,12 @@ ann: connect /ws/messaging/7/?token=$jwt_ann
 bob: connect /ws/messaging/7/?token=$jwt_bob
 ann: stall
 } . main::each_of(qq{
-redis: publish messaging:7 {"n":VALUE,"text":"$text"}
+backend: publish 7 {"n":VALUE,"text":"$text"}
 bob: recv {"n":VALUE,"text":"$text"}
 }, 1 .. 80) . q{
 ann: reset
 nginx: status connections 1
-redis: publish messaging:7 {"n":81}
+backend: publish 7 {"n":81}
 bob: recv {"n":81}
 nginx: no_log /\[(?:error|crit)\]/
 }
@@ -484,5 +484,5 @@ ann: drop
 nginx: status connections 1
 nginx: status closes.1006 1
 nginx: expect_access_log / close=1006 /
-redis: publish messaging:7 {"n":1}
+backend: publish 7 {"n":1}
 bob: recv {"n":1}

@@ -208,7 +208,7 @@ ann: {"user_id":1,"exp":"+60"}
 --- websocket eval
 main::offers('/ws/messaging/7/?token=$jwt_ann', 'permessage-deflate' => 'none')
 . main::rude('ann', '/ws/messaging/7/?token=$jwt_ann') . q{
-redis: publish messaging:7 {"text":"} . main::words(2000) . q{"}
+backend: publish 7 {"text":"} . main::words(2000) . q{"}
 ann: recv_plain {"text":"<string>"}
 ann: frame rsv=4 hex=00
 ann: expect_close 1002 protocol error
@@ -450,7 +450,7 @@ nginx: status inflate.too_big 1
 
 
 === TEST 15: large messages, and the buffers they leave
---- not_in: embedded (a message may not be so long)
+--- not_in: embedded (a message is at most 960k long)
 --- config eval
 main::locations('messaging_max_message 1m;')
 --- jwt
@@ -503,7 +503,7 @@ main::on_one_worker('ann,bob', '/ws/messaging/?token=$jwt_ann')
 dora: connect /ws/messaging/?token=$jwt_bob
 ann,bob,dora: send {"type":"subscribe","conversation_id":7}
 ann,bob,dora: recv_plain {"type":"subscribed","conversation_id":7}
-redis: publish messaging:7 {"text":") . $text . q("}
+backend: publish 7 {"text":") . $text . q("}
 ann,bob: recv_deflated {"conversation_id":7,"text":") . $text . q("}
 carl: recv_deflated {"text":") . $text . q("}
 dora: recv_plain {"conversation_id":7,"text":") . $text . q("}
@@ -520,7 +520,7 @@ ann: {"user_id":1,"exp":"+60"}
 --- websocket eval
 my $send = sub {
     my ($how, $text) = @_;
-    return qq(redis: publish messaging:7 {"text":"$text"}
+    return qq(backend: publish 7 {"text":"$text"}
 ann: recv_$how {"text":"$text"}\n);
 };
 
@@ -552,11 +552,11 @@ my $text = main::words(500);
 my $want = qq({"text":"$text"});
 
 main::on_one_worker('c1..c20', '/ws/messaging/7/?token=$jwt_ann') . qq{
-redis: publish messaging:7 $want
+backend: publish 7 $want
 c1..c20: recv_deflated $want
 nginx: status deflate.messages 1
 nginx: status deflate.bytes_in @{[ length $want ]}
-redis: publish messaging:7 $want
+backend: publish 7 $want
 c1..c20: recv_deflated $want
 nginx: status deflate.messages 2
 }
@@ -580,12 +580,12 @@ $apart //= '';
 $text . CORE::join('', map { "c$_: header Sec-WebSocket-Extensions: permessage-deflate"
     . "; server_max_window_bits=$_; client_max_window_bits=$_\n"
     . "c$_: connect$apart $path\n" } 9 .. 14) . qq{
-redis: publish messaging:7 $long
+backend: publish 7 $long
 c9..c15: recv_deflated $long
 nginx: status deflate.messages 7
 c9..c15: send_deflated {"type":"ping"}
 c9..c15: recv_plain {"type":"pong"}
-redis: publish messaging:7 $short
+backend: publish 7 $short
 c9..c15: recv_plain $short
 } . CORE::join '', map { qq(
 c$_: send_deflated {"type":"message","content":"$words"}
@@ -607,7 +607,7 @@ $apart //= '';
 $text . CORE::join('', map { "c$_: header Sec-WebSocket-Extensions: permessage-deflate"
     . "; server_max_window_bits=$_\nc$_: connect$apart $path\n" } 10 .. 14)
 . qq{
-redis: publish messaging:7 $want
+backend: publish 7 $want
 c10..c15: recv_deflated $want
 nginx: status deflate.messages 1
 }
@@ -673,11 +673,11 @@ bob: {"user_id":2,"exp":"+60"}
 my $text = '{"text":"' . main::noise(400) . '"}';
 
 main::on_one_worker('ann,bob', '/ws/messaging/7/?token=$jwt_ann') . qq{
-redis: publish messaging:7 $text
+backend: publish 7 $text
 ann,bob: recv_deflated $text
 ann,bob: expect_wire >250
 nginx: status deflate.messages 2
-redis: publish messaging:7 $text
+backend: publish 7 $text
 ann,bob: recv_deflated $text
 ann,bob: expect_wire <30
 
@@ -686,19 +686,19 @@ redis: publish_raw messaging:7 "@ k=typing\\n{\\"a\\":\\"@{['a' x 400]}\\"}"
 ann,bob: recv_plain {"a":"@{['a' x 400]}"}
 redis: publish_raw messaging:7 "@ k=receipt\\n{\\"a\\":\\"@{['a' x 400]}\\"}"
 ann,bob: recv_plain {"a":"@{['a' x 400]}"}
-redis: publish messaging:7 {"short":1}
+backend: publish 7 {"short":1}
 ann,bob: recv_plain {"short":1}
-redis: publish messaging:7 $text
+backend: publish 7 $text
 ann,bob: recv_deflated $text
 ann,bob: expect_wire <30
 
 # the second ping comes when it was idle for longer than until the first
 ann,bob: recv_ping
 ann,bob: recv_ping
-redis: publish messaging:7 $text
+backend: publish 7 $text
 ann,bob: recv_deflated $text
 ann,bob: expect_wire >250
-redis: publish messaging:7 $text
+backend: publish 7 $text
 ann,bob: recv_deflated $text
 ann,bob: expect_wire <30
 nginx: status deflate.messages 10
@@ -720,14 +720,14 @@ my $other = '{"0123456789":"abcdefghijkl"}';
 
 main::clients('ann', '/ws/messaging/7/?token=$jwt_ann',
               '; server_max_window_bits=10; client_max_window_bits=10') . qq{
-redis: publish messaging:7 $text
+backend: publish 7 $text
 ann: recv_deflated $text
-redis: publish messaging:7 $other
+backend: publish 7 $other
 ann: recv_plain $other
-redis: publish messaging:7 $text
+backend: publish 7 $text
 ann: recv_deflated $text
 ann: expect_wire >250
-redis: publish messaging:7 $text
+backend: publish 7 $text
 ann: recv_deflated $text
 ann: expect_wire <30
 ann: send_deflated {"type":"ping"}

@@ -217,7 +217,7 @@ ann: recv_series 1..4 {"type":"error","code":"rate_limited","message":"<string>"
 ann: recv_none 200ms
 nginx: status limits.rate 4
 nginx: status limits.rate_closed 0
-redis: publish messaging:7 {"n":1}
+backend: publish 7 {"n":1}
 ann,bob: recv {"n":1}
 
 # the last one is answered by the Close alone, and what is behind it by nothing
@@ -235,7 +235,7 @@ nginx: status closes.1008 1
 nginx: status connections 1
 nginx: expect_log /info\] .* messaging connection closed with 1008: rate limit exceeded while exchanging messages, client: /
 nginx: expect_access_log / close=1008 /
-redis: publish messaging:7 {"n":2}
+backend: publish 7 {"n":2}
 bob: recv {"n":2}
 bob: recv_none 100ms
 

@@ -22,12 +22,62 @@ run_tests();
 # the others have to get them
 sub in_one_order {
     my ($first, $others, $n) = @_;
+    return "$first,$others: recv_all $n\n$others: expect_same $first\n";
+}
+
+# conversations with so many clients each, of two users and on all workers, in
+# each of which all write at the same time
+sub many_orders {
+    my ($conversations, $clients, $n) = @_;
+    my ($connect, $judge, @all) = ('', '');
+
+    for my $id (1 .. $conversations) {
+        my @names = map { "w${id}_$_" } 1 .. $clients;
+        my $others = join ',', @names[1 .. $#names];
+
+        for my $i (0 .. $#names) {
+            my $user = $i % 2 ? 'bob' : 'ann';
+            my $how = $i == 1 ? "connect_apart $names[0]" : 'connect';
+            $connect .= "$names[$i]: $how /ws/messaging/$id/"
+                      . "?token=\$jwt_$user\n";
+        }
+        $judge .= in_one_order($names[0], $others, $clients * $n);
+        push @all, @names;
+    }
+
+    # one after another is told to write, before anybody is listened to
+    return $connect . at_once($n, '{"type":"message","content":"%d"}', @all)
+         . $judge;
+}
+
+# each client is a member of all of the conversations, and writes to each
+sub mixed_orders {
+    my ($conversations, $clients, $n) = @_;
+    my @names = map { "w$_" } 1 .. $clients;
+    my $all = join ',', @names;
+
+    return "w1: connect /ws/messaging/?token=\$jwt_ann\n"
+         . "w2: connect_apart w1 /ws/messaging/?token=\$jwt_bob\n"
+         . "w3..w$clients: connect /ws/messaging/?token=\$jwt_ann\n"
+         . "$all: send_series 1..$conversations"
+         . " {\"type\":\"subscribe\",\"conversation_id\":%d}\n"
+         . "$all: recv_series 1..$conversations"
+         . " {\"type\":\"subscribed\",\"conversation_id\":%d}\n"
+         . at_once($conversations, '{"type":"message","conversation_id":%d,'
+                   . '"content":"$ACTOR"}', (@names) x $n)
+         . in_one_order('w1', join(',', @names[1 .. $#names]),
+                        $conversations * $clients * $n);
+}
+
+# nobody waits for an answer to what another one sends
+sub at_once {
+    my ($n, $text, @names) = @_;
+    my $step = 25;
+
     return join '', map {
-        "$first: recv {\"type\":\"new_message\",\"...\":0}\n"
-        . "$first: capture m$_ message.id\n"
-        . "$others: recv {\"type\":\"new_message\","
-        . "\"message\":{\"id\":\$m$_,\"...\":0}}\n"
-    } 1 .. $n;
+        my $some = join ',', splice @names, 0, $step;
+        "$some: send_series 1..$n $text\n"
+    } 0 .. $#names / $step;
 }
 
 __DATA__
@@ -53,11 +103,11 @@ ann:     send {"type":"message","content":"hello"}
 ann,bob: recv {"type":"new_message","message":{"id":"<int>", \
     "conversation_id":7,"sender":{"id":1,"name":"Ann"},"content":"hello", \
     "image":null,"is_read":false,"read_at":null,"created_at":"<now>"}}
-redis:   publish messaging:7 {"type": "new_message", "message": {"id": 12}}
+backend: publish 7 {"type": "new_message", "message": {"id": 12}}
 ann,bob: recv_raw {"type": "new_message", "message": {"id": 12}}
-redis:   publish messaging:7 {"type": "read_receipt", "reader_id": 1}
+backend: publish 7 {"type": "read_receipt", "reader_id": 1}
 ann,bob: recv_raw {"type": "read_receipt", "reader_id": 1}
-redis:   publish messaging:7 {"type": "presence", "user_id": 1, "is_online": true, "last_seen": null}
+backend: publish 7 {"type": "presence", "user_id": 1, "is_online": true, "last_seen": null}
 ann,bob: recv_raw {"type": "presence", "user_id": 1, "is_online": true, "last_seen": null}
 bob:     close 1000
 bob:     expect_close 1000
@@ -95,26 +145,18 @@ ann:     connect /ws/messaging/7/?token=$jwt_ann
 bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
 
 # order of members, spaces, escapes, forms of numbers, repeated members
-redis:   publish_raw messaging:7 "{ \"z\" : 1.50,\"a\":1E2 ,\"u\":\"\\u00e9\\/\",\"a\":-0}"
+backend: publish 7 { "z" : 1.50,"a":1E2 ,"u":"\u00e9\/","a":-0}
 ann,bob: recv_raw { "z" : 1.50,"a":1E2 ,"u":"\u00e9\/","a":-0}
 redis:   publish_raw messaging:7 "{\"u\":\"\xc3\xa9\xf0\x9f\x98\x80\"}"
 ann,bob: recv_raw {"u":"é😀"}
-redis:   publish messaging:7 {"id":12345678901234567890123}
+backend: publish 7 {"id":12345678901234567890123}
 ann,bob: recv_raw {"id":12345678901234567890123}
-redis:   publish messaging:7 {"user_id":99,"conversation_id":8,"type":"typing_indicator"}
+backend: publish 7 {"user_id":99,"conversation_id":8,"type":"typing_indicator"}
 ann,bob: recv_raw {"user_id":99,"conversation_id":8,"type":"typing_indicator"}
 
-# white space inside and behind
-redis:   publish_raw messaging:7 "{\n\t\"a\":1\r\n}\n "
-ann,bob: recv /\A\{\n\t"a":1\r\n\}\n \z/
-
-# no type, nothing at all, no JSON: whatever begins with a brace
-redis:   publish messaging:7 {}
+# no type, nothing at all
+backend: publish 7 {}
 ann,bob: recv_raw {}
-redis:   publish messaging:7 {what ever
-ann,bob: recv_raw {what ever
-redis:   publish messaging:7 {
-ann,bob: recv_raw {
 
 
 
@@ -208,15 +250,15 @@ my $n = @bad;
 
 . CORE::join('', map { "redis: publish_raw messaging:7 \"$_\"\n" } @bad)
 . <<"EOS";
-redis: publish messaging:7 {"good":1}
-ann:   recv_raw {"good":1}
-nginx: status broker.dropped $n
+backend: publish 7 {"good":1}
+ann:     recv_raw {"good":1}
+nginx:   status broker.dropped $n
 
 # as long as they may be
-redis: publish_raw messaging:7 "@ x=${\('a' x 384)}\\n{\\"good\\":2}"
-redis: publish_raw messaging:7 "@ z=${\('a' x 1019)}\\n{\\"good\\":3}"
-ann:   recv_series 2..3 {"good":%d}
-nginx: status broker.dropped $n
+redis:   publish_raw messaging:7 "@ x=${\('a' x 384)}\\n{\\"good\\":2}"
+redis:   publish_raw messaging:7 "@ z=${\('a' x 1019)}\\n{\\"good\\":3}"
+ann:     recv_series 2..3 {"good":%d}
+nginx:   status broker.dropped $n
 EOS
 --- grep_error_log eval: qr/\[error\] .*? messaging payload for .*? dropped since/
 --- grep_error_log_out eval: qr/\A\[error\] \S+ messaging payload for channel "7" dropped: not a frame, 1 dropped since\n\z/
@@ -257,21 +299,21 @@ ann: {"user_id":1,"exp":"+60"}
 my ($fits, $long) = map { '{\"a\":\"' . 'x' x $_ . '\"}' } 1016, 1017;
 my $most = '@ z=' . 'a' x 1019 . '\n';
 <<"EOS";
-ann:   connect /ws/messaging/7/?token=\$jwt_ann
-redis: publish_raw messaging:7 "$long"
-redis: publish_raw messaging:7 "$fits"
-ann:   recv /\\A\\{"a":"x{1016}"\\}\\z/
-redis: publish_raw messaging:7 "\@ x=2\\n$long"
-redis: publish_raw messaging:7 "\@ x=2\\n$fits"
-ann:   recv /\\A\\{"a":"x{1016}"\\}\\z/
-redis: publish_raw messaging:7 "$most$long"
-redis: publish_raw messaging:7 "$most$fits"
-ann:   recv /\\A\\{"a":"x{1016}"\\}\\z/
-redis: command EVAL "redis.call('PUBLISH', 'messaging:7', '{' .. string.rep('x', 2000000))" 0
-redis: expect_reply null
-nginx: status broker.dropped 4
-redis: publish messaging:7 {}
-ann:   recv_raw {}
+ann:     connect /ws/messaging/7/?token=\$jwt_ann
+redis:   publish_raw messaging:7 "$long"
+redis:   publish_raw messaging:7 "$fits"
+ann:     recv /\\A\\{"a":"x{1016}"\\}\\z/
+redis:   publish_raw messaging:7 "\@ x=2\\n$long"
+redis:   publish_raw messaging:7 "\@ x=2\\n$fits"
+ann:     recv /\\A\\{"a":"x{1016}"\\}\\z/
+redis:   publish_raw messaging:7 "$most$long"
+redis:   publish_raw messaging:7 "$most$fits"
+ann:     recv /\\A\\{"a":"x{1016}"\\}\\z/
+redis:   command EVAL "redis.call('PUBLISH', 'messaging:7', '{' .. string.rep('x', 2000000))" 0
+redis:   expect_reply null
+nginx:   status broker.dropped 4
+backend: publish 7 {}
+ann:     recv_raw {}
 EOS
 --- grep_error_log eval: qr/messaging payload for .*? dropped: [^,]+, \d+/
 --- grep_error_log_out
@@ -286,8 +328,11 @@ bob: {"user_id":2,"exp":"+60"}
 --- websocket
 ann:     connect /ws/messaging/7/?token=$jwt_ann
 bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
-redis:   command EVAL "for _, n in ipairs({125, 126, 127, 65535, 65536}) do redis.call('PUBLISH', 'messaging:7', '{\"n\":\"' .. string.rep('x', n - 8) .. '\"}') end" 0
-redis:   expect_reply null
+backend: publish 7 {"n":"%{117}"}
+backend: publish 7 {"n":"%{118}"}
+backend: publish 7 {"n":"%{119}"}
+backend: publish 7 {"n":"%{65527}"}
+backend: publish 7 {"n":"%{65528}"}
 ann,bob: recv /\A\{"n":"x{117}"\}\z/
 ann,bob: recv /\A\{"n":"x{118}"\}\z/
 ann,bob: recv /\A\{"n":"x{119}"\}\z/
@@ -301,18 +346,12 @@ ann,bob: recv /\A\{"n":"x{65528}"\}\z/
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-c1..c3: connect /ws/messaging/7/?token=$jwt_ann
-c4:     connect_apart c1 /ws/messaging/7/?token=$jwt_bob
-c5..c6: connect /ws/messaging/7/?token=$jwt_bob
-redis:  command EVAL "for i = 1, 500 do redis.call('PUBLISH', 'messaging:7', '{\"type\":\"tick\",\"n\":' .. i .. '}') end" 0
-redis:  expect_reply null
-c1..c6: recv_series 1..500 {"type":"tick","n":%d}
-
-# headers cost no order
-redis:  command EVAL "for i = 1, 500 do redis.call('PUBLISH', 'messaging:7', (i % 2 == 0 and '@ x=9 k=typing\\n' or '') .. '{\"n\":' .. i .. '}') end" 0
-redis:  expect_reply null
-c1..c6: recv_series 1..500 {"n":%d}
-c1..c6: recv_none 100ms
+c1..c3:  connect /ws/messaging/7/?token=$jwt_ann
+c4:      connect_apart c1 /ws/messaging/7/?token=$jwt_bob
+c5..c6:  connect /ws/messaging/7/?token=$jwt_bob
+backend: publish_series 1..500 7 {"type":"tick","n":%d}
+c1..c6:  recv_series 1..500 {"type":"tick","n":%d}
+c1..c6:  recv_none 100ms
 
 
 
@@ -355,30 +394,28 @@ EOS
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-c1: connect /ws/messaging/7/?token=$jwt_ann
-c2: connect /ws/messaging/77/?token=$jwt_ann
-c3: connect /ws/messaging/07/?token=$jwt_ann
-c4: connect /ws/messaging/7.0/?token=$jwt_ann
-c5: connect /ws/messaging/a/?token=$jwt_ann
-c6: connect /ws/messaging/A/?token=$jwt_ann
-c7: connect_apart c1 /ws/messaging/7/?token=$jwt_bob
-redis: publish messaging:7 {"n":1}
-c1,c7: recv_raw {"n":1}
-redis: publish messaging:77 {"n":2}
-c2:    recv_raw {"n":2}
-redis: publish messaging:07 {"n":3}
-c3:    recv_raw {"n":3}
-redis: publish messaging:a {"n":4}
-c5:    recv_raw {"n":4}
-redis: publish messaging: {"n":5}
-redis: publish messaging:* {"n":6}
-redis: publish 7 {"n":7}
-redis: publish other:7 {"n":8}
-c7:    send {"type":"message","content":"x"}
-c1,c7: recv {"type":"new_message","message":{"conversation_id":7,"...":0}}
-c6:    send {"type":"message","content":"x"}
-c6:    recv {"type":"new_message","message":{"conversation_id":"A","...":0}}
-c1..c7: recv_none 100ms
+c1:      connect /ws/messaging/7/?token=$jwt_ann
+c2:      connect /ws/messaging/77/?token=$jwt_ann
+c3:      connect /ws/messaging/07/?token=$jwt_ann
+c4:      connect /ws/messaging/7.0/?token=$jwt_ann
+c5:      connect /ws/messaging/a/?token=$jwt_ann
+c6:      connect /ws/messaging/A/?token=$jwt_ann
+c7:      connect_apart c1 /ws/messaging/7/?token=$jwt_bob
+backend: publish 7 {"n":1}
+c1,c7:   recv_raw {"n":1}
+backend: publish 77 {"n":2}
+c2:      recv_raw {"n":2}
+backend: publish 07 {"n":3}
+c3:      recv_raw {"n":3}
+backend: publish a {"n":4}
+c5:      recv_raw {"n":4}
+backend: publish 70 {"n":5}
+backend: publish user:7 {"n":6}
+c7:      send {"type":"message","content":"x"}
+c1,c7:   recv {"type":"new_message","message":{"conversation_id":7,"...":0}}
+c6:      send {"type":"message","content":"x"}
+c6:      recv {"type":"new_message","message":{"conversation_id":"A","...":0}}
+c1..c7:  recv_none 100ms
 
 
 
@@ -429,15 +466,88 @@ bob: {"user_id":2,"exp":"+60"}
 ann,ann_b: connect /ws/messaging/7/?token=$jwt_ann
 ann:       close 1000
 ann:       expect_close 1000
-redis:     expect_subscribers messaging:7 1
-redis:     publish messaging:7 {"n":1}
+backend:   expect_subscribers 7 1
+backend:   publish 7 {"n":1}
 ann_b:     recv_raw {"n":1}
 ann_b:     reset
-redis:     expect_subscribers messaging:7 0
+backend:   expect_subscribers 7 0
 bob:       connect /ws/messaging/7/?token=$jwt_bob
-redis:     expect_subscribers messaging:7 1
-redis:     publish messaging:7 {"n":2}
+backend:   expect_subscribers 7 1
+backend:   publish 7 {"n":2}
 bob:       recv_raw {"n":2}
 nginx:     status connections 1
 nginx:     status subscriptions 1
 nginx:     status channels 1
+
+
+
+=== TEST 17: what only a backend at Redis can publish: whatever begins with a brace
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":2,"exp":"+60"}
+--- websocket
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
+
+# repeated members, a number that no parser takes
+redis:   publish_raw messaging:7 "{\"a\":1 ,\"u\":\"\\u00e9\\/\",\"a\":-0}"
+ann,bob: recv_raw {"a":1 ,"u":"\u00e9\/","a":-0}
+redis:   publish messaging:7 {"id":12345678901234567890123}
+ann,bob: recv_raw {"id":12345678901234567890123}
+
+# white space inside and behind
+redis:   publish_raw messaging:7 "{\n\t\"a\":1\r\n}\n "
+ann,bob: recv /\A\{\n\t"a":1\r\n\}\n \z/
+
+# no JSON
+redis:   publish messaging:7 {what ever
+ann,bob: recv_raw {what ever
+redis:   publish messaging:7 {
+ann,bob: recv_raw {
+
+
+
+=== TEST 18: headers cost no order
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":2,"exp":"+60"}
+--- websocket
+c1:     connect /ws/messaging/7/?token=$jwt_ann
+c2:     connect_apart c1 /ws/messaging/7/?token=$jwt_bob
+redis:  command EVAL "for i = 1, 500 do redis.call('PUBLISH', 'messaging:7', (i % 2 == 0 and '@ x=9 k=typing\\n' or '') .. '{\"n\":' .. i .. '}') end" 0
+redis:  expect_reply null
+c1,c2:  recv_series 1..500 {"n":%d}
+c1,c2:  recv_none 100ms
+
+
+
+=== TEST 19: channels of Redis that are no conversation are nobody's
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/7/?token=$jwt_ann
+redis: publish messaging: {"n":1}
+redis: publish messaging:* {"n":2}
+redis: publish 7 {"n":3}
+redis: publish other:7 {"n":4}
+redis: publish messaging:7 {"n":5}
+ann:   recv_raw {"n":5}
+ann:   recv_none 100ms
+
+
+
+=== TEST 20: many conversations, each with many writers: one order for all its members
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":2,"exp":"+60"}
+--- websocket eval
+main::many_orders(12, 8, 20)
+
+
+
+=== TEST 21: the same on sockets of many conversations
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":2,"exp":"+60"}
+--- websocket eval
+main::mixed_orders(6, 8, 10)

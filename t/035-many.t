@@ -60,7 +60,7 @@ bob:       connect_apart ann /ws/messaging/7/?token=$jwt_bob
 bob_b:     connect /ws/messaging/7/?token=$jwt_bob
 ann,ann_b: send {"type":"subscribe","conversation_id":7}
 ann,ann_b: recv {"type":"subscribed","conversation_id":7}
-redis:     publish messaging:7 {"type":"message_edited","id":5}
+backend:   publish 7 {"type":"message_edited","id":5}
 ann,ann_b: recv_raw {"conversation_id":7,"type":"message_edited","id":5}
 bob,bob_b: recv_raw {"type":"message_edited","id":5}
 ann:       send {"type":"message","conversation_id":7,"content":"x"}
@@ -79,53 +79,44 @@ ann,ann_b,bob,bob_b: recv_none 100ms
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/?token=$jwt_ann
-ann:   send {"type":"subscribe","conversation_id":7}
-ann:   recv {"type":"subscribed","conversation_id":7}
-redis: publish messaging:7 {"a":1}
-ann:   recv_raw {"conversation_id":7,"a":1}
-redis: publish messaging:7 {"a":{"conversation_id":8},"b":[{}]}
-ann:   recv_raw {"conversation_id":7,"a":{"conversation_id":8},"b":[{}]}
+ann:     connect /ws/messaging/?token=$jwt_ann
+ann:     send {"type":"subscribe","conversation_id":7}
+ann:     recv {"type":"subscribed","conversation_id":7}
+backend: publish 7 {"a":1}
+ann:     recv_raw {"conversation_id":7,"a":1}
+backend: publish 7 {"a":{"conversation_id":8},"b":[{}]}
+ann:     recv_raw {"conversation_id":7,"a":{"conversation_id":8},"b":[{}]}
 
 # a member of that name in the payload stays, and wins because it is later
-redis: publish messaging:7 {"conversation_id":9,"a":1}
-ann:   recv_raw {"conversation_id":7,"conversation_id":9,"a":1}
-ann:   capture wins conversation_id
-redis: command ECHO $wins
-redis: expect_reply 9
-redis: publish messaging:7 {"a":1,"conversation_id":null}
-ann:   recv_raw {"conversation_id":7,"a":1,"conversation_id":null}
+backend: publish 7 {"conversation_id":9,"a":1}
+ann:     recv_raw {"conversation_id":7,"conversation_id":9,"a":1}
+ann:     capture wins conversation_id
+expect_numbers $wins = 9
+backend: publish 7 {"a":1,"conversation_id":null}
+ann:     recv_raw {"conversation_id":7,"a":1,"conversation_id":null}
 
 # empty objects need no comma
-redis: publish messaging:7 {}
-ann:   recv_raw {"conversation_id":7}
-redis: publish messaging:7 { }
-ann:   recv_raw {"conversation_id":7 }
-redis: publish_raw messaging:7 "{\r\n\t }\n"
-ann:   recv /\A\{"conversation_id":7\r\n\t \}\n\z/
+backend: publish 7 {}
+ann:     recv_raw {"conversation_id":7}
+backend: publish 7 { }
+ann:     recv_raw {"conversation_id":7 }
 
 # white space after the brace
-redis: publish messaging:7 { "a":1 }
-ann:   recv_raw {"conversation_id":7, "a":1 }
-redis: publish_raw messaging:7 "{\r\n\t \"a\":1}"
-ann:   recv /\A\{"conversation_id":7,\r\n\t "a":1\}\z/
-
-# behind a header line
-redis: publish_raw messaging:7 "@ x=2 k=typing\n{\"a\":1}"
-ann:   recv_raw {"conversation_id":7,"a":1}
-redis: publish_raw messaging:7 "@ k=receipt\n{ }"
-ann:   recv_raw {"conversation_id":7 }
-redis: publish_raw messaging:7 "@ x=1 k=typing\n{\"a\":1}"
+backend: publish 7 { "a":1 }
+ann:     recv_raw {"conversation_id":7, "a":1 }
 
 # of every form of length
-redis: command EVAL "for _, n in ipairs({124, 125, 126, 65535, 65536}) do redis.call('PUBLISH', 'messaging:7', '{\"n\":\"' .. string.rep('x', n - 28) .. '\"}') end" 0
-redis: expect_reply null
-ann:   recv /\A\{"conversation_id":7,"n":"x{96}"\}\z/
-ann:   recv /\A\{"conversation_id":7,"n":"x{97}"\}\z/
-ann:   recv /\A\{"conversation_id":7,"n":"x{98}"\}\z/
-ann:   recv /\A\{"conversation_id":7,"n":"x{65507}"\}\z/
-ann:   recv /\A\{"conversation_id":7,"n":"x{65508}"\}\z/
-ann:   recv_none 100ms
+backend: publish 7 {"n":"%{96}"}
+backend: publish 7 {"n":"%{97}"}
+backend: publish 7 {"n":"%{98}"}
+backend: publish 7 {"n":"%{65507}"}
+backend: publish 7 {"n":"%{65508}"}
+ann:     recv /\A\{"conversation_id":7,"n":"x{96}"\}\z/
+ann:     recv /\A\{"conversation_id":7,"n":"x{97}"\}\z/
+ann:     recv /\A\{"conversation_id":7,"n":"x{98}"\}\z/
+ann:     recv /\A\{"conversation_id":7,"n":"x{65507}"\}\z/
+ann:     recv /\A\{"conversation_id":7,"n":"x{65508}"\}\z/
+ann:     recv_none 100ms
 
 
 
@@ -139,8 +130,8 @@ ann: {"user_id":1,"exp":"+60"}
     my $channel = $json =~ s/"//gr;
     "ann: send {\"type\":\"subscribe\",\"conversation_id\":$sent}\n"
     . "ann: recv_raw {\"type\":\"subscribed\",\"conversation_id\":$json}\n"
-    . "redis: expect_subscribers messaging:$channel 1\n"
-    . "redis: publish messaging:$channel {\"n\":1}\n"
+    . "backend: expect_subscribers $channel 1\n"
+    . "backend: publish $channel {\"n\":1}\n"
     . "ann: recv_raw {\"conversation_id\":$json,\"n\":1}\n"
     . "ann: send {\"type\":\"message\",\"conversation_id\":$sent,\"content\":\"x\"}\n"
     . "ann: recv /^\\{\"conversation_id\":$json,\"type\":\"new_message\",.*\"conversation_id\":$json,/\n"
@@ -204,7 +195,7 @@ ann: send {"type":"subscribe","conversation_id":8}
 ann: recv {"type":"subscribed","conversation_id":8}
 ann: send {"type":"message","conversation_id":7,"content":"x"}
 ann: recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":7}
-redis: publish messaging:7 {"n":1}
+backend: publish 7 {"n":1}
 bob: recv_raw {"n":1}
 ann: send {"type":"subscribe","conversation_id":7}
 ann: recv {"type":"subscribed","conversation_id":7}
@@ -212,7 +203,7 @@ ann: send {"type":"unsubscribe","conversation_id":7}
 ann: recv {"type":"unsubscribed","conversation_id":7}
 ann: send {"type":"message","conversation_id":7,"content":"x"}
 ann: recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":7}
-redis: publish messaging:7 {"n":2}
+backend: publish 7 {"n":2}
 bob: recv_raw {"n":2}
 ann,bob: recv_none 100ms
 
@@ -222,30 +213,30 @@ ann,bob: recv_none 100ms
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/?token=$jwt_ann
-ann:   send {"type":"unsubscribe","conversation_id":7}
-ann:   recv {"type":"unsubscribed","conversation_id":7}
-ann:   send {"type":"subscribe","conversation_id":7}
-ann:   recv {"type":"subscribed","conversation_id":7}
-ann:   send {"type":"subscribe","conversation_id":7}
-ann:   recv {"type":"subscribed","conversation_id":7}
-ann:   send {"type":"subscribe","conversation_id":"7"}
-ann:   recv {"type":"subscribed","conversation_id":7}
-nginx: status subscriptions 1
-redis: publish messaging:7 {"n":1}
-ann:   recv_raw {"conversation_id":7,"n":1}
-ann:   recv_none 50ms
-ann:   send {"type":"unsubscribe","conversation_id":7}
-ann:   recv {"type":"unsubscribed","conversation_id":7}
-nginx: status subscriptions 0
-redis: expect_subscribers messaging:7 0
-ann:   send {"type":"unsubscribe","conversation_id":7}
-ann:   recv {"type":"unsubscribed","conversation_id":7}
-ann:   send {"type":"subscribe","conversation_id":7}
-ann:   recv {"type":"subscribed","conversation_id":7}
-redis: publish messaging:7 {"n":2}
-ann:   recv_raw {"conversation_id":7,"n":2}
-ann:   recv_none 50ms
+ann:     connect /ws/messaging/?token=$jwt_ann
+ann:     send {"type":"unsubscribe","conversation_id":7}
+ann:     recv {"type":"unsubscribed","conversation_id":7}
+ann:     send {"type":"subscribe","conversation_id":7}
+ann:     recv {"type":"subscribed","conversation_id":7}
+ann:     send {"type":"subscribe","conversation_id":7}
+ann:     recv {"type":"subscribed","conversation_id":7}
+ann:     send {"type":"subscribe","conversation_id":"7"}
+ann:     recv {"type":"subscribed","conversation_id":7}
+nginx:   status subscriptions 1
+backend: publish 7 {"n":1}
+ann:     recv_raw {"conversation_id":7,"n":1}
+ann:     recv_none 50ms
+ann:     send {"type":"unsubscribe","conversation_id":7}
+ann:     recv {"type":"unsubscribed","conversation_id":7}
+nginx:   status subscriptions 0
+backend: expect_subscribers 7 0
+ann:     send {"type":"unsubscribe","conversation_id":7}
+ann:     recv {"type":"unsubscribed","conversation_id":7}
+ann:     send {"type":"subscribe","conversation_id":7}
+ann:     recv {"type":"subscribed","conversation_id":7}
+backend: publish 7 {"n":2}
+ann:     recv_raw {"conversation_id":7,"n":2}
+ann:     recv_none 50ms
 
 
 
@@ -256,40 +247,40 @@ messaging_max_subscriptions 3;
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/?token=$jwt_ann
-ann:   cork
-ann:   send_series 1..4 {"type":"subscribe","conversation_id":%d}
-ann:   uncork
-ann:   recv_unordered {"type":"subscribed","conversation_id":1} \
+ann:     connect /ws/messaging/?token=$jwt_ann
+ann:     cork
+ann:     send_series 1..4 {"type":"subscribe","conversation_id":%d}
+ann:     uncork
+ann:     recv_unordered {"type":"subscribed","conversation_id":1} \
     {"type":"subscribed","conversation_id":2} \
     {"type":"subscribed","conversation_id":3} \
     {"type":"error","code":"access_denied","message":"<string>","conversation_id":4}
-ann:   send {"type":"message","conversation_id":4,"content":"x"}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":4}
+ann:     send {"type":"message","conversation_id":4,"content":"x"}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":4}
 
 # repeating one is not one more
-ann:   send {"type":"subscribe","conversation_id":3}
-ann:   recv {"type":"subscribed","conversation_id":3}
-ann:   send {"type":"unsubscribe","conversation_id":5}
-ann:   recv {"type":"unsubscribed","conversation_id":5}
-ann:   send {"type":"subscribe","conversation_id":4}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":4}
-ann:   send {"type":"unsubscribe","conversation_id":2}
-ann:   recv {"type":"unsubscribed","conversation_id":2}
-ann:   send {"type":"subscribe","conversation_id":4}
-ann:   recv {"type":"subscribed","conversation_id":4}
-ann:   send {"type":"subscribe","conversation_id":2}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":2}
-nginx: status subscriptions 3
-redis: expect_subscribers messaging:2 0
+ann:     send {"type":"subscribe","conversation_id":3}
+ann:     recv {"type":"subscribed","conversation_id":3}
+ann:     send {"type":"unsubscribe","conversation_id":5}
+ann:     recv {"type":"unsubscribed","conversation_id":5}
+ann:     send {"type":"subscribe","conversation_id":4}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":4}
+ann:     send {"type":"unsubscribe","conversation_id":2}
+ann:     recv {"type":"unsubscribed","conversation_id":2}
+ann:     send {"type":"subscribe","conversation_id":4}
+ann:     recv {"type":"subscribed","conversation_id":4}
+ann:     send {"type":"subscribe","conversation_id":2}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":2}
+nginx:   status subscriptions 3
+backend: expect_subscribers 1 1 3 1 4 1
 
 # each connection has its own limit
-bob:   connect /ws/messaging/?token=$jwt_bob
-bob:   send_series 1..3 {"type":"subscribe","conversation_id":%d}
-bob:   recv_unordered {"type":"subscribed","conversation_id":1} \
+bob:     connect /ws/messaging/?token=$jwt_bob
+bob:     send_series 1..3 {"type":"subscribe","conversation_id":%d}
+bob:     recv_unordered {"type":"subscribed","conversation_id":1} \
     {"type":"subscribed","conversation_id":2} \
     {"type":"subscribed","conversation_id":3}
-nginx: status subscriptions 6
+nginx:   status subscriptions 6
 
 
 
@@ -298,26 +289,23 @@ nginx: status subscriptions 6
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/?token=$jwt_ann
-ann:   cork
-ann:   send_series 1..256 {"type":"subscribe","conversation_id":%d}
-ann:   uncork
-ann:   recv_series 1..256 {"type":"subscribed","conversation_id":%d}
-ann:   send {"type":"subscribe","conversation_id":257}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":257}
-nginx: status subscriptions 256
-nginx: status channels 256
-redis: command EVAL "for i = 1, 257 do redis.call('PUBLISH', 'messaging:' .. i, '{}') end" 0
-ann:   recv_series 1..256 {"conversation_id":%d}
-redis: command EVAL "local n = 0 for i = 1, 256 do n = n + redis.call('PUBSUB', 'NUMSUB', 'messaging:' .. i)[2] end return n" 0
-redis: expect_reply 256
-ann:   close 1000
-ann:   expect_close 1000
-nginx: status subscriptions 0
-nginx: status channels 0
-redis: expect_subscribers messaging:1 0
-redis: expect_subscribers messaging:128 0
-redis: expect_subscribers messaging:256 0
+ann:     connect /ws/messaging/?token=$jwt_ann
+ann:     cork
+ann:     send_series 1..256 {"type":"subscribe","conversation_id":%d}
+ann:     uncork
+ann:     recv_series 1..256 {"type":"subscribed","conversation_id":%d}
+ann:     send {"type":"subscribe","conversation_id":257}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":257}
+nginx:   status subscriptions 256
+nginx:   status channels 256
+backend: publish_series 1..257 %d {}
+ann:     recv_series 1..256 {"conversation_id":%d}
+backend: expect_subscribers 1..256 1
+ann:     close 1000
+ann:     expect_close 1000
+nginx:   status subscriptions 0
+nginx:   status channels 0
+backend: expect_subscribers 1 0
 
 
 
@@ -378,35 +366,31 @@ fake: count UNSUBSCRIBE 0
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-c1:     connect /ws/messaging/?token=$jwt_ann
-c2:     connect_apart c1 /ws/messaging/?token=$jwt_bob
-c3..c9: connect /ws/messaging/?token=$jwt_ann
-one:    connect /ws/messaging/7/?token=$jwt_bob
-c1..c9: send {"type":"subscribe","conversation_id":7}
-c1..c9: recv {"type":"subscribed","conversation_id":7}
-nginx:  status subscriptions 10
-redis:  command PUBSUB NUMSUB messaging:7
-redis:  capture members 1
-nginx:  status channels $members
-redis:  expect_calls SUBSCRIBE $members
-redis:  publish messaging:7 {"n":1}
-c1..c9: recv_raw {"conversation_id":7,"n":1}
-one:    recv_raw {"n":1}
-nginx:  status broker.received $members
+c1:      connect /ws/messaging/?token=$jwt_ann
+c2:      connect_apart c1 /ws/messaging/?token=$jwt_bob
+c3..c9:  connect /ws/messaging/?token=$jwt_ann
+one:     connect /ws/messaging/7/?token=$jwt_bob
+c1..c9:  send {"type":"subscribe","conversation_id":7}
+c1..c9:  recv {"type":"subscribed","conversation_id":7}
+nginx:   status subscriptions 10
+nginx:   capture members channels
+backend: expect_subscribers 7 $members
+backend: publish 7 {"n":1}
+c1..c9:  recv_raw {"conversation_id":7,"n":1}
+one:     recv_raw {"n":1}
+nginx:   status broker.received $members
 
 # and unsubscribes once, when its last one goes
-c3..c9: send {"type":"unsubscribe","conversation_id":7}
-c3..c9: recv {"type":"unsubscribed","conversation_id":7}
-one:    close 1000
-one:    expect_close 1000
-redis:  publish messaging:7 {"n":2}
-c1,c2:  recv_raw {"conversation_id":7,"n":2}
-c1:     drop
-c2:     reset
-redis:  expect_subscribers messaging:7 0
-redis:  expect_calls UNSUBSCRIBE $members
-redis:  expect_calls SUBSCRIBE $members
-nginx:  status channels 0
+c3..c9:  send {"type":"unsubscribe","conversation_id":7}
+c3..c9:  recv {"type":"unsubscribed","conversation_id":7}
+one:     close 1000
+one:     expect_close 1000
+backend: publish 7 {"n":2}
+c1,c2:   recv_raw {"conversation_id":7,"n":2}
+c1:      drop
+c2:      reset
+backend: expect_subscribers 7 0
+nginx:   status channels 0
 
 
 
@@ -581,29 +565,29 @@ ann:  {"user_id":1,"rooms":[7,"a","007"],"exp":"+60"}
 star: {"user_id":2,"rooms":"*","exp":"+60"}
 none: {"user_id":3,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/?token=$jwt_ann
-star:  connect /ws/messaging/?token=$jwt_star
-none:  connect /ws/messaging/?token=$jwt_none
+ann:     connect /ws/messaging/?token=$jwt_ann
+star:    connect /ws/messaging/?token=$jwt_star
+none:    connect /ws/messaging/?token=$jwt_none
 ann,star: send {"type":"subscribe","conversation_id":7}
 ann,star: recv {"type":"subscribed","conversation_id":7}
 ann,star: send {"type":"subscribe","conversation_id":"a"}
 ann,star: recv {"type":"subscribed","conversation_id":"a"}
 ann,star: send {"type":"subscribe","conversation_id":"007"}
 ann,star: recv {"type":"subscribed","conversation_id":"007"}
-ann:   send {"type":"subscribe","conversation_id":8}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":8}
-ann:   send {"type":"subscribe","conversation_id":"A"}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":"A"}
-star:  send {"type":"subscribe","conversation_id":8}
-star:  recv {"type":"subscribed","conversation_id":8}
-none:  send {"type":"subscribe","conversation_id":7}
-none:  recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":7}
-redis: publish messaging:8 {"n":1}
-star:  recv_raw {"conversation_id":8,"n":1}
-redis: publish messaging:7 {"n":2}
+ann:     send {"type":"subscribe","conversation_id":8}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":8}
+ann:     send {"type":"subscribe","conversation_id":"A"}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":"A"}
+star:    send {"type":"subscribe","conversation_id":8}
+star:    recv {"type":"subscribed","conversation_id":8}
+none:    send {"type":"subscribe","conversation_id":7}
+none:    recv {"type":"error","code":"access_denied","message":"<string>","conversation_id":7}
+backend: publish 8 {"n":1}
+star:    recv_raw {"conversation_id":8,"n":1}
+backend: publish 7 {"n":2}
 ann,star: recv_raw {"conversation_id":7,"n":2}
 ann,star,none: recv_none 100ms
-nginx: status subscriptions 7
+nginx:   status subscriptions 7
 
 
 
@@ -649,9 +633,51 @@ ann:     connect /ws/messaging/?token=$jwt_ann
 bob:     connect_apart ann /ws/messaging/?token=$jwt_bob
 ann,bob: send_series 0..2 {"type":"subscribe","conversation_id":%d}
 ann,bob: recv_series 0..2 {"type":"subscribed","conversation_id":%d}
-redis:   command EVAL "for i = 1, 300 do redis.call('PUBLISH', 'messaging:' .. (i % 5), '{\"n\":' .. i .. '}') end" 0
-redis:   expect_reply null
+backend: publish_series 0..299 0,1,2,3,4 {"n":%d}
 EOS
     my $id = $_ % 5;
     $id < 3 ? "ann,bob: recv_raw {\"conversation_id\":$id,\"n\":$_}\n" : ();
-} 1 .. 300;
+} 0 .. 299;
+
+
+
+=== TEST 20: the id is inserted behind a header, and in front of any white space
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann:   connect /ws/messaging/?token=$jwt_ann
+ann:   send {"type":"subscribe","conversation_id":7}
+ann:   recv {"type":"subscribed","conversation_id":7}
+redis: publish_raw messaging:7 "{\r\n\t }\n"
+ann:   recv /\A\{"conversation_id":7\r\n\t \}\n\z/
+redis: publish_raw messaging:7 "{\r\n\t \"a\":1}"
+ann:   recv /\A\{"conversation_id":7,\r\n\t "a":1\}\z/
+redis: publish_raw messaging:7 "@ x=2 k=typing\n{\"a\":1}"
+ann:   recv_raw {"conversation_id":7,"a":1}
+redis: publish_raw messaging:7 "@ k=receipt\n{ }"
+ann:   recv_raw {"conversation_id":7 }
+redis: publish_raw messaging:7 "@ x=1 k=typing\n{\"a\":1}"
+ann:   recv_none 100ms
+
+
+
+=== TEST 21: the commands of a worker: one to subscribe, and one to unsubscribe
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":2,"exp":"+60"}
+--- websocket
+c1:     connect /ws/messaging/?token=$jwt_ann
+c2:     connect_apart c1 /ws/messaging/?token=$jwt_bob
+c3..c9: connect /ws/messaging/?token=$jwt_ann
+one:    connect /ws/messaging/7/?token=$jwt_bob
+c1..c9: send {"type":"subscribe","conversation_id":7}
+c1..c9: recv {"type":"subscribed","conversation_id":7}
+redis:  command PUBSUB NUMSUB messaging:7
+redis:  capture members 1
+nginx:  status channels $members
+redis:  expect_calls SUBSCRIBE $members
+c1,c2,one: drop
+c3..c9: reset
+redis:  expect_subscribers messaging:7 0
+redis:  expect_calls UNSUBSCRIBE $members
+redis:  expect_calls SUBSCRIBE $members

@@ -3,8 +3,6 @@
 
 # messaging_channel: endpoints on a channel that the configuration names,
 # usually one per user, where clients only receive.
-#
-# not in: embedded (a backend publishes through Redis)
 
 use strict;
 use warnings;
@@ -45,26 +43,18 @@ __DATA__
 ann: {"user_id":5,"exp":"+60"}
 bob: {"user_id":55,"exp":"+60"}
 --- websocket
-ann:   connect /ws/notifications/?token=$jwt_ann
-ann_b: connect_apart ann /ws/notifications/?token=$jwt_ann
-bob:   connect /ws/notifications/?token=$jwt_bob
-redis: publish messaging:user:5 { "type":"presence","user_id":2, "is_online":true}
+ann:     connect /ws/notifications/?token=$jwt_ann
+ann_b:   connect_apart ann /ws/notifications/?token=$jwt_ann
+bob:     connect /ws/notifications/?token=$jwt_bob
+backend: publish user:5 { "type":"presence","user_id":2, "is_online":true}
 ann,ann_b: recv_raw { "type":"presence","user_id":2, "is_online":true}
-redis: publish messaging:user:55 {"n":1}
-bob:   recv_raw {"n":1}
-redis: publish messaging:user:5 {}
+backend: publish user:55 {"n":1}
+bob:     recv_raw {"n":1}
+backend: publish user:5 {}
 ann,ann_b: recv_raw {}
-
-# headers are taken off here, too, and what is no frame is dropped
-redis: publish_raw messaging:user:5 "@ k=presence\n{\"n\":2}"
-redis: publish_raw messaging:user:5 "@ x=5\n{\"n\":3}"
-redis: publish_raw messaging:user:5 "@ x=55\n{\"n\":4}"
-redis: publish messaging:user:5 no
-ann,ann_b: recv_raw {"n":2}
-ann,ann_b: recv_raw {"n":4}
-redis: publish messaging:5 {"n":5}
-redis: publish messaging:user: {"n":6}
-redis: publish user:5 {"n":7}
+backend: publish 5 {"n":5}
+backend: publish user: {"n":6}
+backend: publish users:5 {"n":7}
 ann,ann_b,bob: recv_none 100ms
 
 
@@ -78,19 +68,19 @@ z: {"user_id":"05","exp":"+60"}
 m: {"user_id":-5,"exp":"+60"}
 b: {"user_id":9007199254740991,"exp":"+60"}
 --- websocket
-n:   connect /ws/notifications/?token=$jwt_n
-s:   connect_apart n /ws/notifications/?token=$jwt_s
-z:   connect /ws/notifications/?token=$jwt_z
-m:   connect /ws/notifications/?token=$jwt_m
-b:   connect /ws/notifications/?token=$jwt_b
-redis: publish messaging:user:5 {"n":1}
-n,s: recv_raw {"n":1}
-redis: publish messaging:user:05 {"n":2}
-z:   recv_raw {"n":2}
-redis: publish messaging:user:-5 {"n":3}
-m:   recv_raw {"n":3}
-redis: publish messaging:user:9007199254740991 {"n":4}
-b:   recv_raw {"n":4}
+n:       connect /ws/notifications/?token=$jwt_n
+s:       connect_apart n /ws/notifications/?token=$jwt_s
+z:       connect /ws/notifications/?token=$jwt_z
+m:       connect /ws/notifications/?token=$jwt_m
+b:       connect /ws/notifications/?token=$jwt_b
+backend: publish user:5 {"n":1}
+n,s:     recv_raw {"n":1}
+backend: publish user:05 {"n":2}
+z:       recv_raw {"n":2}
+backend: publish user:-5 {"n":3}
+m:       recv_raw {"n":3}
+backend: publish user:9007199254740991 {"n":4}
+b:       recv_raw {"n":4}
 n,s,z,m,b: recv_none 100ms
 
 
@@ -105,23 +95,23 @@ colon: {"user_id":"x:y","exp":"+60"}
 odd:   {"user_id":"/\\\"*?[]{}@+~%\u00fc\ud83d\ude00","exp":"+60"}
 long:  {"user_id":"\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc\u00fc","exp":"+60"}
 --- websocket eval
+my %id = (plain => 'Az09_.-', space => 'a%20b', enc => 'a%2520b',
+          colon => 'x%3Ay', long => '%C3%BC' x 64,
+          odd => '%2F%5C%22%2A%3F%5B%5D%7B%7D%40%2B%7E%25%C3%BC%F0%9F%98%80');
+
 "plain: connect /ws/notifications/?token=\$jwt_plain\n"
 . "space: connect_apart plain /ws/notifications/?token=\$jwt_space\n"
 . CORE::join('', map { "$_: connect /ws/notifications/?token=\$jwt_$_\n" }
              'enc', 'colon', 'odd', 'long')
+. 'backend: expect_subscribers '
+. CORE::join(' ', map { "user:$_ 1" } values %id) . "\n"
 . CORE::join('', map {
-    my ($who, $id) = @$_;
-    "redis: expect_subscribers messaging:user:$id 1\n"
-    . "redis: publish messaging:user:$id {\"to\":\"$who\"}\n"
-    . "$who: recv_raw {\"to\":\"$who\"}\n"
-} ['plain', 'Az09_.-'], ['space', 'a%20b'], ['enc', 'a%2520b'],
-  ['colon', 'x%3Ay'],
-  ['odd', '%2F%5C%22%2A%3F%5B%5D%7B%7D%40%2B%7E%25%C3%BC%F0%9F%98%80'],
-  ['long', '%C3%BC' x 64])
+    "backend: publish user:$id{$_} {\"to\":\"$_\"}\n"
+    . "$_: recv_raw {\"to\":\"$_\"}\n"
+} sort keys %id)
 . <<'EOS';
-redis: publish messaging:user:x:y {"n":1}
-redis: publish messaging:user:x%3ay {"n":2}
-redis: command PUBLISH "messaging:user:a b" {"n":3}
+backend: publish user:x:y {"n":1}
+backend: publish user:x%3ay {"n":2}
 plain,space,enc,colon,odd,long: recv_none 100ms
 EOS
 
@@ -133,39 +123,39 @@ EOS
 ann: {"user_id":5,"exp":"+60"}
 --- websocket
 ann,ann_b: connect /ws/notifications/?token=$jwt_ann
-redis: subscribe messaging:user:5
-ann:   send {"type":"typing","is_typing":true}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>"}
-ann:   send {"type":"read","message_id":1}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>"}
-ann:   send {"type":"message","content":"x"}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>"}
-ann:   send {"type":"message","content":"x","conversation_id":"user:5"}
-ann:   recv {"type":"error","code":"access_denied","message":"<string>"}
-ann:   send {"type":"message","content":"x","conversation_id":7,"client_id":"c1"}
-ann:   recv_unordered {"type":"error","code":"access_denied","message":"<string>"} \
+backend: subscribe user:5
+ann:     send {"type":"typing","is_typing":true}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>"}
+ann:     send {"type":"read","message_id":1}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>"}
+ann:     send {"type":"message","content":"x"}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>"}
+ann:     send {"type":"message","content":"x","conversation_id":"user:5"}
+ann:     recv {"type":"error","code":"access_denied","message":"<string>"}
+ann:     send {"type":"message","content":"x","conversation_id":7,"client_id":"c1"}
+ann:     recv_unordered {"type":"error","code":"access_denied","message":"<string>"} \
     {"type":"nack","client_id":"c1","code":"access_denied","retry":false,"retry_after_ms":0}
-ann:   send {"type":"subscribe","conversation_id":7}
-ann:   recv {"type":"error","code":"unknown_type","message":"<string>"}
-ann:   send {"type":"unsubscribe","conversation_id":7}
-ann:   recv {"type":"error","code":"unknown_type","message":"<string>"}
-ann:   send {"type":"oops"}
-ann:   recv {"type":"error","code":"unknown_type","message":"<string>"}
-ann:   send {}
-ann:   recv {"type":"error","code":"invalid_frame","message":"<string>"}
-ann:   send_text {
-ann:   recv {"type":"error","code":"invalid_json","message":"<string>"}
+ann:     send {"type":"subscribe","conversation_id":7}
+ann:     recv {"type":"error","code":"unknown_type","message":"<string>"}
+ann:     send {"type":"unsubscribe","conversation_id":7}
+ann:     recv {"type":"error","code":"unknown_type","message":"<string>"}
+ann:     send {"type":"oops"}
+ann:     recv {"type":"error","code":"unknown_type","message":"<string>"}
+ann:     send {}
+ann:     recv {"type":"error","code":"invalid_frame","message":"<string>"}
+ann:     send_text {
+ann:     recv {"type":"error","code":"invalid_json","message":"<string>"}
 
 # but for these
-ann:   send {"type":"ping"}
-ann:   recv_raw {"type":"pong"}
-jwt:   new {"user_id":5,"exp":"+90"}
-ann:   send {"type":"auth","token":"$jwt_new"}
-ann:   recv {"type":"auth_ok","expires_at":"<time>"}
-nginx: status broker.published 0
-redis: recv_none 50ms
-redis: publish messaging:user:5 {"n":1}
-redis: recv messaging:user:5 {"n":1}
+ann:     send {"type":"ping"}
+ann:     recv_raw {"type":"pong"}
+jwt:     new {"user_id":5,"exp":"+90"}
+ann:     send {"type":"auth","token":"$jwt_new"}
+ann:     recv {"type":"auth_ok","expires_at":"<time>"}
+nginx:   status broker.published 0
+backend: recv_none 50ms
+backend: publish user:5 {"n":1}
+backend: recv user:5 {"n":1}
 ann,ann_b: recv_raw {"n":1}
 ann,ann_b: recv_none 50ms
 
@@ -185,19 +175,19 @@ ann,ann_b: recv_none 50ms
 ann: {"user_id":5,"exp":"+60"}
 bob: {"user_id":6,"exp":"+60"}
 --- websocket
-ann:   connect /ws/notifications/?token=$jwt_ann
-bob:   refused 404 /ws/messaging/user:5/?token=$jwt_bob
-bob:   refused 404 /ws/messaging/user%3A5/?token=$jwt_bob
-bob:   connect /ws/messaging/?token=$jwt_bob
-bob:   send {"type":"subscribe","conversation_id":"user:5"}
-bob:   recv {"type":"error","code":"invalid_frame","message":"<string>"}
-bob:   send {"type":"message","conversation_id":"user:5","content":"x"}
-bob:   recv {"type":"error","code":"invalid_frame","message":"<string>"}
-one:   connect /ws/messaging/5/?token=$jwt_ann
-redis: publish messaging:5 {"n":1}
-one:   recv_raw {"n":1}
-redis: publish messaging:user:5 {"n":2}
-ann:   recv_raw {"n":2}
+ann:     connect /ws/notifications/?token=$jwt_ann
+bob:     refused 404 /ws/messaging/user:5/?token=$jwt_bob
+bob:     refused 404 /ws/messaging/user%3A5/?token=$jwt_bob
+bob:     connect /ws/messaging/?token=$jwt_bob
+bob:     send {"type":"subscribe","conversation_id":"user:5"}
+bob:     recv {"type":"error","code":"invalid_frame","message":"<string>"}
+bob:     send {"type":"message","conversation_id":"user:5","content":"x"}
+bob:     recv {"type":"error","code":"invalid_frame","message":"<string>"}
+one:     connect /ws/messaging/5/?token=$jwt_ann
+backend: publish 5 {"n":1}
+one:     recv_raw {"n":1}
+backend: publish user:5 {"n":2}
+ann:     recv_raw {"n":2}
 ann,bob,one: recv_none 100ms
 
 
@@ -231,7 +221,7 @@ CORE::join('', map {
 # as odd and as long as it may be
 . CORE::join('', map {
     "ann: connect /ws/any/?c=$_&token=\$jwt_ann\n"
-    . "redis: publish messaging:$_ {\"n\":1}\n"
+    . "backend: publish $_ {\"n\":1}\n"
     . "ann: recv_raw {\"n\":1}\n"
     . "ann: close 1000\nann: expect_close 1000\n"
 } ':', 'a:', ':a', '::', 'a:b:c', 'user:%20', '.:-_%', 'A9:z', 'a:' . 'x' x 510);
@@ -249,15 +239,15 @@ CORE::join('', map {
 ann: {"user_id":5,"exp":"+60"}
 old: {"user_id":5,"exp":"-60"}
 --- websocket
-ann:   connect /ws/fixed/?token=$jwt_old
-ann:   expect_close 4001
-ann:   connect /ws/fixed/
-ann:   expect_close 4001
-ann:   connect /ws/notifications/?token=$jwt_old
-ann:   expect_close 4001
-nginx: no_log /is not a channel/
-redis: expect_subscribers messaging:user:5 0
-ann:   refused 404 /ws/fixed/?token=$jwt_ann
+ann:     connect /ws/fixed/?token=$jwt_old
+ann:     expect_close 4001
+ann:     connect /ws/fixed/
+ann:     expect_close 4001
+ann:     connect /ws/notifications/?token=$jwt_old
+ann:     expect_close 4001
+nginx:   no_log /is not a channel/
+backend: expect_subscribers user:5 0
+ann:     refused 404 /ws/fixed/?token=$jwt_ann
 
 
 
@@ -276,21 +266,19 @@ ann:   refused 404 /ws/fixed/?token=$jwt_ann
 ann: {"user_id":"a b","exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-c1:    connect /ws/feed/?token=$jwt_ann
-c2:    connect_apart c1 /ws/feed/?token=$jwt_bob
-t1:    connect /ws/team/red/?token=$jwt_ann
-t2:    connect /ws/team/red/?token=$jwt_bob
-t3:    connect /ws/team/blue/?token=$jwt_bob
-redis: publish messaging:feed:all {"n":1}
-c1,c2: recv_raw {"n":1}
-redis: publish_raw messaging:feed:all "@ x=a%20b\n{\"n\":2}"
-c2:    recv_raw {"n":2}
-redis: publish messaging:team:red:a%20b {"n":3}
-t1:    recv_raw {"n":3}
-redis: publish messaging:team:red:2 {"n":4}
-t2:    recv_raw {"n":4}
-redis: publish messaging:team:blue:2 {"n":5}
-t3:    recv_raw {"n":5}
+c1:      connect /ws/feed/?token=$jwt_ann
+c2:      connect_apart c1 /ws/feed/?token=$jwt_bob
+t1:      connect /ws/team/red/?token=$jwt_ann
+t2:      connect /ws/team/red/?token=$jwt_bob
+t3:      connect /ws/team/blue/?token=$jwt_bob
+backend: publish feed:all {"n":1}
+c1,c2:   recv_raw {"n":1}
+backend: publish team:red:a%20b {"n":3}
+t1:      recv_raw {"n":3}
+backend: publish team:red:2 {"n":4}
+t2:      recv_raw {"n":4}
+backend: publish team:blue:2 {"n":5}
+t3:      recv_raw {"n":5}
 c1,c2,t1,t2,t3: recv_none 100ms
 
 
@@ -307,19 +295,19 @@ ann:  {"user_id":1,"may":["team:red",7],"exp":"+60"}
 star: {"user_id":2,"may":"*","exp":"+60"}
 none: {"user_id":3,"exp":"+60"}
 --- websocket
-ann:   connect /ws/team/?team=red&token=$jwt_ann
-redis: publish messaging:team:red {"n":1}
-ann:   recv_raw {"n":1}
-star:  connect /ws/team/?team=blue&token=$jwt_star
-redis: publish messaging:team:blue {"n":2}
-star:  recv_raw {"n":2}
-no:    connect /ws/team/?team=blue&token=$jwt_ann
-no:    expect_close 4003
-no:    connect /ws/team/?team=7&token=$jwt_ann
-no:    expect_close 4003
-no:    connect /ws/team/?team=red&token=$jwt_none
-no:    expect_close 4003
-redis: expect_subscribers messaging:team:7 0
+ann:     connect /ws/team/?team=red&token=$jwt_ann
+backend: publish team:red {"n":1}
+ann:     recv_raw {"n":1}
+star:    connect /ws/team/?team=blue&token=$jwt_star
+backend: publish team:blue {"n":2}
+star:    recv_raw {"n":2}
+no:      connect /ws/team/?team=blue&token=$jwt_ann
+no:      expect_close 4003
+no:      connect /ws/team/?team=7&token=$jwt_ann
+no:      expect_close 4003
+no:      connect /ws/team/?team=red&token=$jwt_none
+no:      expect_close 4003
+backend: expect_subscribers team:red 1 team:blue 1
 
 
 
@@ -328,16 +316,42 @@ redis: expect_subscribers messaging:team:7 0
 --- jwt
 ann: {"user_id":5,"exp":"+60"}
 --- websocket
-c1:     connect /ws/notifications/?token=$jwt_ann
-c2:     connect_apart c1 /ws/notifications/?token=$jwt_ann
-c3..c4: connect /ws/notifications/?token=$jwt_ann
-redis:  command EVAL "for i = 1, 500 do redis.call('PUBLISH', 'messaging:user:5', '{\"n\":' .. i .. '}') end" 0
-redis:  expect_reply null
-c1..c4: recv_series 1..500 {"n":%d}
-c1..c4: recv_none 50ms
-nginx:  status subscriptions 4
-c1,c2:  reset
-c3,c4:  drop
-redis:  expect_subscribers messaging:user:5 0
-nginx:  status channels 0
-nginx:  status connections 0
+c1:      connect /ws/notifications/?token=$jwt_ann
+c2:      connect_apart c1 /ws/notifications/?token=$jwt_ann
+c3..c4:  connect /ws/notifications/?token=$jwt_ann
+backend: publish_series 1..500 user:5 {"n":%d}
+c1..c4:  recv_series 1..500 {"n":%d}
+c1..c4:  recv_none 50ms
+nginx:   status subscriptions 4
+c1,c2:   reset
+c3,c4:   drop
+backend: expect_subscribers user:5 0
+nginx:   status channels 0
+nginx:   status connections 0
+
+
+
+=== TEST 11: headers are taken off here, too, and what is no frame is dropped
+--- config
+        location = /ws/feed/ {
+            messaging on;
+            messaging_channel feed:all;
+        }
+--- jwt
+ann: {"user_id":"a b","exp":"+60"}
+bob: {"user_id":55,"exp":"+60"}
+--- websocket
+ann:   connect /ws/notifications/?token=$jwt_ann
+c1:    connect /ws/feed/?token=$jwt_ann
+c2:    connect_apart c1 /ws/feed/?token=$jwt_bob
+redis: publish_raw messaging:user:a%20b "@ k=presence\n{\"n\":2}"
+redis: publish_raw messaging:user:a%20b "@ x=a%20b\n{\"n\":3}"
+redis: publish_raw messaging:user:a%20b "@ x=55\n{\"n\":4}"
+redis: publish messaging:user:a%20b no
+redis: command PUBLISH "messaging:user:a b" {"n":5}
+redis: publish user:a%20b {"n":6}
+ann:   recv_raw {"n":2}
+ann:   recv_raw {"n":4}
+redis: publish_raw messaging:feed:all "@ x=a%20b\n{\"n\":7}"
+c2:    recv_raw {"n":7}
+ann,c1,c2: recv_none 100ms

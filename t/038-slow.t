@@ -21,15 +21,9 @@ run_tests();
 # faster than these clients read
 sub flood {
     my ($clients) = @_;
-    my $script = "for i = ARGV[1], ARGV[1] + 19 do redis.call('PUBLISH', "
-               . "'messaging:7', '{\"n\":' .. i .. ',\"x\":\"' "
-               . ".. string.rep('x', 8000) .. '\"}') end";
-    $script =~ s/"/\\"/g;
-
     return join '', map {
         my ($first, $last) = (20 * $_ + 1, 20 * $_ + 20);
-        "redis: command EVAL \"$script\" 0 $first\n"
-        . "redis: expect_reply null\n"
+        "backend: publish_series $first..$last 7 {\"n\":%d,\"x\":\"%{8000}\"}\n"
         . "$clients: recv_series $first..$last /^\\{\"n\":%d,\"x\":\"x{8000}\"\\}\$/\n"
     } 0 .. 39;
 }
@@ -42,24 +36,24 @@ ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket eval
 <<'EOS' . main::flood('ann,bob') . <<'EOS';
-slow:  rcvbuf 4096
-slow:  connect /ws/messaging/7/?token=$jwt_ann
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-bob:   connect_apart ann /ws/messaging/7/?token=$jwt_bob
-slow:  stall
+slow:    rcvbuf 4096
+slow:    connect /ws/messaging/7/?token=$jwt_ann
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
+slow:    stall
 
 EOS
-nginx: expect_log /messaging connection closed with 1013: slow consumer/
-slow:  resume
-slow:  recv_series 1.. /^\{"n":%d,"x":"x{8000}"\}$/
-slow:  expect_close 1013 slow consumer
-nginx: status closes.1013 1
-nginx: status connections 2
+nginx:   expect_log /messaging connection closed with 1013: slow consumer/
+slow:    resume
+slow:    recv_series 1.. /^\{"n":%d,"x":"x{8000}"\}$/
+slow:    expect_close 1013 slow consumer
+nginx:   status closes.1013 1
+nginx:   status connections 2
 
 # who comes back has a new buffer
-slow:  connect /ws/messaging/7/?token=$jwt_ann
-slow:  resume
-redis: publish messaging:7 {"n":1}
+slow:    connect /ws/messaging/7/?token=$jwt_ann
+slow:    resume
+backend: publish 7 {"n":1}
 slow,ann,bob: recv_raw {"n":1}
 ann,bob: recv_none 100ms
 EOS
@@ -92,13 +86,12 @@ messaging_send_buffer 32k;
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-c1..c2: connect /ws/messaging/7/?token=$jwt_ann
-c3:     connect_apart c1 /ws/messaging/7/?token=$jwt_bob
-c4:     connect /ws/messaging/7/?token=$jwt_bob
-redis:  command EVAL "for i = 1, 1500 do redis.call('PUBLISH', 'messaging:7', '{\"n\":' .. i .. ',\"x\":\"' .. string.rep('x', 1000) .. '\"}') end" 0
-redis:  expect_reply null
-c1..c4: recv_series 1..1500 /^\{"n":%d,"x":"x{1000}"\}$/
-c1..c4: recv_none 100ms
+c1..c2:  connect /ws/messaging/7/?token=$jwt_ann
+c3:      connect_apart c1 /ws/messaging/7/?token=$jwt_bob
+c4:      connect /ws/messaging/7/?token=$jwt_bob
+backend: publish_series 1..1500 7 {"n":%d,"x":"%{1000}"}
+c1..c4:  recv_series 1..1500 /^\{"n":%d,"x":"x{1000}"\}$/
+c1..c4:  recv_none 100ms
 
 
 
@@ -114,12 +107,10 @@ bob:  connect_apart ann /ws/messaging/7/?token=$jwt_bob
 many: connect /ws/messaging/?token=$jwt_ann
 many: send {"type":"subscribe","conversation_id":7}
 many: recv {"type":"subscribed","conversation_id":7}
-redis: command EVAL "redis.call('PUBLISH', 'messaging:7', '{\"n\":1,\"x\":\"' .. string.rep('x', 60000) .. '\"}')" 0
-redis: expect_reply null
+backend: publish 7 {"n":1,"x":"%{60000}"}
 ann,bob: recv /^\{"n":1,"x":"x{60000}"\}$/
 many:  recv /^\{"conversation_id":7,"n":1,"x":"x{60000}"\}$/
-redis: command EVAL "for i = 1, 300 do redis.call('PUBLISH', 'messaging:7', '{\"n\":' .. i .. ',\"x\":\"' .. string.rep('x', 400) .. '\"}') end" 0
-redis: expect_reply null
+backend: publish_series 1..300 7 {"n":%d,"x":"%{400}"}
 ann,bob: recv_series 1..300 /^\{"n":%d,"x":"x{400}"\}$/
 many:  recv_series 1..300 /^\{"conversation_id":7,"n":%d,"x":"x{400}"\}$/
 ann:   cork
@@ -156,16 +147,15 @@ messaging_send_buffer 16m;
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
-slow:  rcvbuf 4096
-slow:  connect /ws/messaging/7/?token=$jwt_ann
-slow:  stall
-redis: command EVAL "for i = 1, 1200 do redis.call('PUBLISH', 'messaging:7', '{\"n\":' .. i .. ',\"x\":\"' .. string.rep('x', 8000) .. '\"}') end" 0
-redis: expect_reply null
-nginx: status broker.received 1200
-slow:  resume
-slow:  recv_series 1..1200 /^\{"n":%d,"x":"x{8000}"\}$/
-slow:  send {"type":"ping"}
-slow:  recv {"type":"pong"}
+slow:    rcvbuf 4096
+slow:    connect /ws/messaging/7/?token=$jwt_ann
+slow:    stall
+backend: publish_series 1..1200 7 {"n":%d,"x":"%{8000}"}
+nginx:   status broker.received 1200
+slow:    resume
+slow:    recv_series 1..1200 /^\{"n":%d,"x":"x{8000}"\}$/
+slow:    send {"type":"ping"}
+slow:    recv {"type":"pong"}
 
 
 
@@ -176,16 +166,15 @@ messaging_send_buffer 16m;
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
 tls on
-slow:  rcvbuf 4096
-slow:  connect /ws/messaging/7/?token=$jwt_ann
-slow:  stall
-redis: command EVAL "for i = 1, 1200 do redis.call('PUBLISH', 'messaging:7', '{\"n\":' .. i .. ',\"x\":\"' .. string.rep('x', 8000) .. '\"}') end" 0
-redis: expect_reply null
-nginx: status broker.received 1200
-slow:  resume
-slow:  recv_series 1..1200 /^\{"n":%d,"x":"x{8000}"\}$/
-slow:  send {"type":"ping"}
-slow:  recv {"type":"pong"}
+slow:    rcvbuf 4096
+slow:    connect /ws/messaging/7/?token=$jwt_ann
+slow:    stall
+backend: publish_series 1..1200 7 {"n":%d,"x":"%{8000}"}
+nginx:   status broker.received 1200
+slow:    resume
+slow:    recv_series 1..1200 /^\{"n":%d,"x":"x{8000}"\}$/
+slow:    send {"type":"ping"}
+slow:    recv {"type":"pong"}
 
 
 
@@ -218,9 +207,8 @@ ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
 tls on
-c1..c2: connect /ws/messaging/7/?token=$jwt_ann
-c3:     connect_apart c1 /ws/messaging/7/?token=$jwt_bob
-redis:  command EVAL "for i = 1, 500 do redis.call('PUBLISH', 'messaging:7', '{\"n\":' .. i .. ',\"x\":\"' .. string.rep('x', 1000) .. '\"}') end" 0
-redis:  expect_reply null
-c1..c3: recv_series 1..500 /^\{"n":%d,"x":"x{1000}"\}$/
-c1..c3: recv_none 100ms
+c1..c2:  connect /ws/messaging/7/?token=$jwt_ann
+c3:      connect_apart c1 /ws/messaging/7/?token=$jwt_bob
+backend: publish_series 1..500 7 {"n":%d,"x":"%{1000}"}
+c1..c3:  recv_series 1..500 /^\{"n":%d,"x":"x{1000}"\}$/
+c1..c3:  recv_none 100ms

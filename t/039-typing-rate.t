@@ -47,20 +47,20 @@ bob: {"user_id":2,"exp":"+60"}
 ann: connect /ws/messaging/7/?token=$jwt_ann
 bob: connect_apart ann /ws/messaging/7/?token=$jwt_bob
 bob: ignore /"is_typing":true\}$/
-redis: subscribe messaging:7
+backend: subscribe 7
 ann: cork
 ann: send_series 1..12 {"type":"typing"}
 ann: send {"type":"typing","is_typing":false}
 ann: uncork
-redis: recv messaging:7 {"type":"typing_indicator","user_id":1,"is_typing":true}
-redis: recv messaging:7 {"type":"typing_indicator","user_id":1,"is_typing":true}
-redis: recv messaging:7 {"type":"typing_indicator","user_id":1,"is_typing":true}
-redis: recv messaging:7 {"type":"typing_indicator","user_id":1,"is_typing":true}
-redis: recv messaging:7 {"type":"typing_indicator","user_id":1,"is_typing":true}
-redis: recv messaging:7 {"type":"typing_indicator","user_id":1,"is_typing":true}
-redis: recv messaging:7 {"type":"typing_indicator","user_id":1,"is_typing":true}
-redis: recv messaging:7 {"type":"typing_indicator","user_id":1,"is_typing":true}
-redis: recv messaging:7 /"is_typing":false\}$/
+backend: recv 7 {"type":"typing_indicator","user_id":1,"is_typing":true}
+backend: recv 7 {"type":"typing_indicator","user_id":1,"is_typing":true}
+backend: recv 7 {"type":"typing_indicator","user_id":1,"is_typing":true}
+backend: recv 7 {"type":"typing_indicator","user_id":1,"is_typing":true}
+backend: recv 7 {"type":"typing_indicator","user_id":1,"is_typing":true}
+backend: recv 7 {"type":"typing_indicator","user_id":1,"is_typing":true}
+backend: recv 7 {"type":"typing_indicator","user_id":1,"is_typing":true}
+backend: recv 7 {"type":"typing_indicator","user_id":1,"is_typing":true}
+backend: recv 7 /"is_typing":false\}$/
 ann: recv {"type":"error","code":"rate_limited","message":"<string>"}
 bob: recv {"type":"typing_indicator","user_id":1,"is_typing":false}
 ann,bob: recv_none 100ms

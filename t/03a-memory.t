@@ -6,8 +6,6 @@
 #
 # The listening socket has a small send buffer: all but a part of the first
 # frame waits for a client that does not read.
-#
-# not in: embedded (a backend publishes through Redis)
 
 use strict;
 use warnings;
@@ -62,10 +60,8 @@ sub stalled {
 sub publish {
     my ($conversation, $first, $last) = @_;
 
-    return "redis: command EVAL \"for i = $first, $last do redis.call("
-           . "'PUBLISH', 'messaging:$conversation', '{\\\"n\\\":' .. i .. "
-           . "',\\\"x\\\":\\\"' .. string.rep('x', 60000) .. '\\\"}') end\" 0\n"
-           . "redis: expect_reply null\n";
+    return "backend: publish_series $first..$last $conversation"
+           . " {\"n\":%d,\"x\":\"%{60000}\"}\n";
 }
 
 sub gets {
@@ -107,8 +103,7 @@ EOS
 # frees nothing
 sub begun {
     return stalled(few => 3) . <<'EOS'
-redis: command EVAL "redis.call('PUBLISH', 'messaging:3', '{\"x\":\"' .. string.rep('x', 25000) .. '\"}')" 0
-redis: expect_reply null
+backend: publish 3 {"x":"%{25000}"}
 EOS
     . CORE::join('', map { stalled("c$_" => 100 + $_) . publish(100 + $_, 1, 1) }
            1 .. 16) . <<'EOS'
@@ -136,8 +131,7 @@ sub told {
     } 1 .. 15) . <<'EOS' . stalled(few => 3) . <<'EOS';
 nginx: status limits.send_buffer 15
 EOS
-redis: command EVAL "redis.call('PUBLISH', 'messaging:3', '{\"x\":\"' .. string.rep('x', 25000) .. '\"}')" 0
-redis: expect_reply null
+backend: publish 3 {"x":"%{25000}"}
 nginx: expect_log /(?s)(client is cut off in the middle of a frame.*){2}/
 nginx: status connections 14
 c1,c2: may_close

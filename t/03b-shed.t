@@ -6,8 +6,6 @@
 #
 # The listening socket has a small send buffer, so that the first frame of
 # 60,000 bytes goes out in part at most: whatever follows waits behind it.
-#
-# not in: embedded (a backend publishes through Redis)
 
 use strict;
 use warnings;
@@ -74,11 +72,20 @@ sub kind {
     return '';
 }
 
+# only a payload in Redis can say of which kind it is
+sub frame {
+    my ($conversation, $name, $json) = @_;
+    my $kind = kind($name);
+
+    return "backend: publish $conversation $json\n" if $kind eq '';
+    $json =~ s/"/\\"/g;
+    return "redis: publish_raw messaging:$conversation \"$kind$json\"\n";
+}
+
 sub publish {
     return join '', map {
         my $n = ($_ eq 'M0' ? 60000 : $SIZE) - length($_) - 14;
-        'redis: publish_raw messaging:7 "' . kind($_)
-        . "{\\\"n\\\":\\\"$_\\\",\\\"x\\\":\\\"" . 'x' x $n . "\\\"}\"\n"
+        frame(7, $_, "{\"n\":\"$_\",\"x\":\"" . 'x' x $n . '"}')
     } map { split } @_;
 }
 
@@ -86,8 +93,7 @@ sub small {
     my ($conversation, @names) = @_;
 
     return join '', map {
-        "redis: publish_raw messaging:$conversation \"" . kind($_)
-        . "{\\\"n\\\":\\\"$_\\\"}\"\n"
+        frame($conversation, $_, "{\"n\":\"$_\"}")
     } map { split } @names;
 }
 

@@ -441,24 +441,24 @@ good: {"user_id":1,"exp":"+60"}
 bad:  {"user_id":1,"exp":"+60"} forge=flip
 old:  {"user_id":1,"exp":"-60"}
 --- websocket
-good:  connect /ws/messaging/7/?token=$jwt_good
-redis: expect_subscribers messaging:7 1
-bad:   auto_close off
-bad:   connect /ws/messaging/7/?token=$jwt_bad
-old:   auto_close off
-old:   connect /ws/messaging/7/?token=$jwt_old
-none:  auto_close off
-none:  connect /ws/messaging/8/
-redis: expect_subscribers messaging:8 0
-redis: publish messaging:7 {"type":"x"}
-good:  recv {"type":"x"}
-bad:   send {"type":"message","content":"x"}
-bad:   expect_close 4001 token invalid
-old:   expect_close 4001 token expired
-none:  expect_close 4001 token missing
-nginx: status subscriptions 1
-nginx: status messages.in 0
-good:  recv_none 50ms
+good:    connect /ws/messaging/7/?token=$jwt_good
+backend: expect_subscribers 7 1
+bad:     auto_close off
+bad:     connect /ws/messaging/7/?token=$jwt_bad
+old:     auto_close off
+old:     connect /ws/messaging/7/?token=$jwt_old
+none:    auto_close off
+none:    connect /ws/messaging/8/
+backend: expect_subscribers 7 1 8 0
+backend: publish 7 {"type":"x"}
+good:    recv {"type":"x"}
+bad:     send {"type":"message","content":"x"}
+bad:     expect_close 4001 token invalid
+old:     expect_close 4001 token expired
+none:    expect_close 4001 token missing
+nginx:   status subscriptions 1
+nginx:   status messages.in 0
+good:    recv_none 50ms
 
 
 

@@ -121,24 +121,24 @@ minus:  {"user_id":-42,"exp":"+60"}
 plain:  {"user_id":"Ann_1.x-y","exp":"+60"}
 odd:    {"user_id":"a b:c/%\u00eb","exp":"+60"}
 --- websocket
-number: connect /ws/notifications/?token=$jwt_number
-minus:  connect /ws/notifications/?token=$jwt_minus
-plain:  connect /ws/notifications/?token=$jwt_plain
-odd:    connect /ws/notifications/?token=$jwt_odd
-redis:  publish messaging:user:42 {"n":1}
-number: recv {"n":1}
-redis:  publish messaging:user:-42 {"n":2}
-minus:  recv {"n":2}
-redis:  publish messaging:user:Ann_1.x-y {"n":3}
-plain:  recv {"n":3}
-redis:  publish messaging:user:a%20b%3Ac%2F%25%C3%AB {"n":4}
-odd:    recv {"n":4}
+number:  connect /ws/notifications/?token=$jwt_number
+minus:   connect /ws/notifications/?token=$jwt_minus
+plain:   connect /ws/notifications/?token=$jwt_plain
+odd:     connect /ws/notifications/?token=$jwt_odd
+backend: publish user:42 {"n":1}
+number:  recv {"n":1}
+backend: publish user:-42 {"n":2}
+minus:   recv {"n":2}
+backend: publish user:Ann_1.x-y {"n":3}
+plain:   recv {"n":3}
+backend: publish user:a%20b%3Ac%2F%25%C3%AB {"n":4}
+odd:     recv {"n":4}
 number,minus,plain,odd: close 1000
 number,minus,plain,odd: expect_close 1000
-nginx:  expect_access_log / user=42 /
-nginx:  expect_access_log / user=-42 /
-nginx:  expect_access_log / user=Ann_1\.x-y /
-nginx:  expect_access_log / user=a%20b%3Ac%2F%25%C3%AB /
+nginx:   expect_access_log / user=42 /
+nginx:   expect_access_log / user=-42 /
+nginx:   expect_access_log / user=Ann_1\.x-y /
+nginx:   expect_access_log / user=a%20b%3Ac%2F%25%C3%AB /
 
 
 

@@ -90,41 +90,43 @@ nginx: no_log /\[error\]/
 
 === TEST 3: nor does what others send
 --- websocket
-jwt:   ann {"user_id":1,"exp":"+1.2"}
-jwt:   bob {"user_id":2,"exp":"+60"}
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-bob:   connect_apart ann /ws/messaging/7/?token=$jwt_bob
-bob:   send {"type":"typing"}
-ann:   recv {"type":"typing_indicator","user_id":2,"is_typing":true}
+jwt:     ann {"user_id":1,"exp":"+1.2"}
+jwt:     bob {"user_id":2,"exp":"+60"}
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
+bob:     send {"type":"typing"}
+ann:     recv {"type":"typing_indicator","user_id":2,"is_typing":true}
 wait 200ms
-bob:   send {"type":"typing","is_typing":false}
-ann:   recv {"type":"typing_indicator","user_id":2,"is_typing":false}
+bob:     send {"type":"typing","is_typing":false}
+ann:     recv {"type":"typing_indicator","user_id":2,"is_typing":false}
 wait 200ms
-redis: publish messaging:7 {"n":1}
+backend: publish 7 {"n":1}
 ann,bob: recv {"n":1}
-ann:   within 1200ms expect_close 4001 token expired
+ann:     within 1200ms expect_close 4001 token expired
 # and bob stays
-redis: publish messaging:7 {"n":2}
-bob:   recv {"n":2}
+backend: publish 7 {"n":2}
+bob:     recv {"n":2}
 
 
 
 === TEST 4: who expires and keeps sending, or does not answer, is out at once
+--- jwt
+bob: {"user_id":2,"exp":"+60"}
 --- websocket
-jwt:   ann {"user_id":1,"exp":"+1.0"}
-ann:   auto_close off
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-redis: subscribe messaging:7
-redis: expect_subscribers messaging:7 1
-ann:   expect_close 4001 token expired
-redis: within 1s expect_subscribers messaging:7 0
-ann:   send {"type":"message","content":"after the end"}
-ann:   send {"type":"typing"}
-redis: publish messaging:7 {"n":1}
-redis: recv messaging:7 {"n":1}
-redis: recv_none 100ms
-ann:   recv_none 10ms
-nginx: status messages.in 0
+bob:     connect /ws/messaging/7/?token=$jwt_bob
+jwt:     ann {"user_id":1,"exp":"+1.0"}
+ann:     auto_close off
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+nginx:   status subscriptions 2
+ann:     expect_close 4001 token expired
+nginx:   within 1s status subscriptions 1
+ann:     send {"type":"message","content":"after the end"}
+ann:     send {"type":"typing"}
+backend: publish 7 {"n":1}
+bob:     recv {"n":1}
+bob:     recv_none 100ms
+ann:     recv_none 10ms
+nginx:   status messages.in 0
 
 
 

@@ -58,26 +58,26 @@ int:  {"user_id":1,"exp":2000000000}
 real: {"user_id":1,"exp":2000000000.25}
 far:  {"user_id":1,"exp":9007199254740992}
 --- websocket
-one:   connect /ws/messaging/7/?token=$jwt_old
-one:   send {"type":"auth","token":"$jwt_int"}
-one:   recv {"type":"auth_ok","expires_at":"2033-05-18T03:33:20.000Z"}
-one:   send {"type":"auth","token":"$jwt_real"}
-one:   recv {"type":"auth_ok","expires_at":"2033-05-18T03:33:20.250Z"}
-one:   send {"type":"auth","token":"$jwt_far"}
-one:   recv {"type":"auth_ok","expires_at":"9999-12-31T23:59:59.999Z"}
-many:  connect /ws/messaging/?token=$jwt_old
-many:  send {"type":"auth","token":"$jwt_int"}
-many:  recv {"type":"auth_ok","expires_at":"2033-05-18T03:33:20.000Z"}
-user:  connect /ws/notifications/?token=$jwt_old
-user:  send {"type":"auth","token":"$jwt_int"}
-user:  recv {"type":"auth_ok","expires_at":"2033-05-18T03:33:20.000Z"}
+one:     connect /ws/messaging/7/?token=$jwt_old
+one:     send {"type":"auth","token":"$jwt_int"}
+one:     recv {"type":"auth_ok","expires_at":"2033-05-18T03:33:20.000Z"}
+one:     send {"type":"auth","token":"$jwt_real"}
+one:     recv {"type":"auth_ok","expires_at":"2033-05-18T03:33:20.250Z"}
+one:     send {"type":"auth","token":"$jwt_far"}
+one:     recv {"type":"auth_ok","expires_at":"9999-12-31T23:59:59.999Z"}
+many:    connect /ws/messaging/?token=$jwt_old
+many:    send {"type":"auth","token":"$jwt_int"}
+many:    recv {"type":"auth_ok","expires_at":"2033-05-18T03:33:20.000Z"}
+user:    connect /ws/notifications/?token=$jwt_old
+user:    send {"type":"auth","token":"$jwt_int"}
+user:    recv {"type":"auth_ok","expires_at":"2033-05-18T03:33:20.000Z"}
 # and life goes on
-redis: publish messaging:7 {"n":1}
-one:   recv {"n":1}
-redis: publish messaging:user:1 {"n":2}
-user:  recv {"n":2}
-many:  send {"type":"subscribe","conversation_id":7}
-many:  recv {"type":"subscribed","conversation_id":7}
+backend: publish 7 {"n":1}
+one:     recv {"n":1}
+backend: publish user:1 {"n":2}
+user:    recv {"n":2}
+many:    send {"type":"subscribe","conversation_id":7}
+many:    recv {"type":"subscribed","conversation_id":7}
 
 
 
@@ -137,33 +137,33 @@ same:    {"user_id":"\u0061nn","exp":"+60"}
 missing: {"exp":"+60"}
 --- websocket
 a,b,c,d: connect /ws/messaging/7/?token=$jwt_number
-a:     send {"type":"auth","token":"$jwt_other"}
-a:     expect_close 4001 token invalid
-b:     send {"type":"auth","token":"$jwt_longer"}
-b:     expect_close 4001 token invalid
+a:       send {"type":"auth","token":"$jwt_other"}
+a:       expect_close 4001 token invalid
+b:       send {"type":"auth","token":"$jwt_longer"}
+b:       expect_close 4001 token invalid
 # the same text in another JSON type is the same user, and stays what it was
-c:     send {"type":"auth","token":"$jwt_string"}
-c:     recv {"type":"auth_ok","expires_at":"<time>"}
-c:     send {"type":"read"}
-c,d:   recv {"type":"read_receipt","reader_id":1,"read_at":"<time>"}
-c:     close 1000
-c:     expect_close 1000
-d:     send {"type":"auth","token":"$jwt_missing"}
-d:     expect_close 4001 token invalid
-e:     connect /ws/messaging/7/?token=$jwt_string
-e:     send {"type":"auth","token":"$jwt_number"}
-e:     recv {"type":"auth_ok","expires_at":"<time>"}
-e:     close 1000
-e:     expect_close 1000
-f,g:   connect /ws/messaging/?token=$jwt_text
-f:     send {"type":"auth","token":"$jwt_case"}
-f:     expect_close 4001 token invalid
-g:     send {"type":"auth","token":"$jwt_same"}
-g:     recv {"type":"auth_ok","expires_at":"<time>"}
-nginx: status closes.4001 4
-nginx: status auth.failed 4
-nginx: status auth.renewed 3
-redis: expect_subscribers messaging:7 0
+c:       send {"type":"auth","token":"$jwt_string"}
+c:       recv {"type":"auth_ok","expires_at":"<time>"}
+c:       send {"type":"read"}
+c,d:     recv {"type":"read_receipt","reader_id":1,"read_at":"<time>"}
+c:       close 1000
+c:       expect_close 1000
+d:       send {"type":"auth","token":"$jwt_missing"}
+d:       expect_close 4001 token invalid
+e:       connect /ws/messaging/7/?token=$jwt_string
+e:       send {"type":"auth","token":"$jwt_number"}
+e:       recv {"type":"auth_ok","expires_at":"<time>"}
+e:       close 1000
+e:       expect_close 1000
+f,g:     connect /ws/messaging/?token=$jwt_text
+f:       send {"type":"auth","token":"$jwt_case"}
+f:       expect_close 4001 token invalid
+g:       send {"type":"auth","token":"$jwt_same"}
+g:       recv {"type":"auth_ok","expires_at":"<time>"}
+nginx:   status closes.4001 4
+nginx:   status auth.failed 4
+nginx:   status auth.renewed 3
+backend: expect_subscribers 7 0
 
 
 
@@ -205,18 +205,18 @@ ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 bad: {"user_id":1,"exp":"+60"} forge=flip
 --- websocket
-bob:   connect /ws/messaging/7/?token=$jwt_bob
-ann:   connect_apart bob /ws/messaging/7/?token=$jwt_ann
-ann:   cork
-ann:   send {"type":"auth","token":"$jwt_bad"}
-ann:   send {"type":"message","content":"x"}
-ann:   send {"type":"auth","token":"$jwt_ann"}
-ann:   send {"type":"ping"}
-ann:   uncork
-ann:   expect_close 4001 token invalid
-redis: publish messaging:7 {"n":1}
-bob:   recv {"n":1}
-redis: expect_subscribers messaging:7 1
+bob:     connect /ws/messaging/7/?token=$jwt_bob
+ann:     connect_apart bob /ws/messaging/7/?token=$jwt_ann
+ann:     cork
+ann:     send {"type":"auth","token":"$jwt_bad"}
+ann:     send {"type":"message","content":"x"}
+ann:     send {"type":"auth","token":"$jwt_ann"}
+ann:     send {"type":"ping"}
+ann:     uncork
+ann:     expect_close 4001 token invalid
+backend: publish 7 {"n":1}
+bob:     recv {"n":1}
+backend: expect_subscribers 7 1
 
 
 
@@ -306,26 +306,26 @@ eight:  {"user_id":1,"exp":"+60","rooms":[8]}
 none:   {"user_id":1,"exp":"+60"}
 bob:    {"user_id":2,"exp":"+60","rooms":[7]}
 --- websocket
-bob:   connect /claim/7/?token=$jwt_bob
-a,b:   connect_apart bob /claim/7/?token=$jwt_seven
-a:     send {"type":"auth","token":"$jwt_both"}
-a:     recv {"type":"auth_ok","expires_at":"<time>"}
-a:     send {"type":"auth","token":"$jwt_any"}
-a:     recv {"type":"auth_ok","expires_at":"<time>"}
-nginx: status subscriptions 3
-a:     send {"type":"auth","token":"$jwt_eight"}
-a:     expect_close 4003 access withdrawn
-b:     cork
-b:     send {"type":"auth","token":"$jwt_none"}
-b:     send {"type":"typing"}
-b:     uncork
-b:     expect_close 4003 access withdrawn
-redis: publish messaging:7 {"n":1}
-bob:   recv {"n":1}
-nginx: status subscriptions 1
-nginx: status closes.4003 2
-nginx: status auth.failed 2
-nginx: status auth.renewed 2
+bob:     connect /claim/7/?token=$jwt_bob
+a,b:     connect_apart bob /claim/7/?token=$jwt_seven
+a:       send {"type":"auth","token":"$jwt_both"}
+a:       recv {"type":"auth_ok","expires_at":"<time>"}
+a:       send {"type":"auth","token":"$jwt_any"}
+a:       recv {"type":"auth_ok","expires_at":"<time>"}
+nginx:   status subscriptions 3
+a:       send {"type":"auth","token":"$jwt_eight"}
+a:       expect_close 4003 access withdrawn
+b:       cork
+b:       send {"type":"auth","token":"$jwt_none"}
+b:       send {"type":"typing"}
+b:       uncork
+b:       expect_close 4003 access withdrawn
+backend: publish 7 {"n":1}
+bob:     recv {"n":1}
+nginx:   status subscriptions 1
+nginx:   status closes.4003 2
+nginx:   status auth.failed 2
+nginx:   status auth.renewed 2
 
 
 
@@ -335,36 +335,35 @@ three: {"user_id":1,"exp":"+60","rooms":[7,8,"a"]}
 two:   {"user_id":1,"exp":"+60","rooms":[8,9]}
 bob:   {"user_id":2,"exp":"+60","rooms":"*"}
 --- websocket
-ann:   connect /claim/?token=$jwt_three
-ann:   send {"type":"subscribe","conversation_id":7}
-ann:   recv {"type":"subscribed","conversation_id":7}
-ann:   send {"type":"subscribe","conversation_id":8}
-ann:   recv {"type":"subscribed","conversation_id":8}
-ann:   send {"type":"subscribe","conversation_id":"a"}
-ann:   recv {"type":"subscribed","conversation_id":"a"}
-ann:   send {"type":"subscribe","conversation_id":9}
-ann:   recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
-bob:   connect_apart ann /claim/7/?token=$jwt_bob
-ann:   send {"type":"auth","token":"$jwt_two"}
-ann:   recv_unordered {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"} {"type":"error","conversation_id":"a","code":"access_denied","message":"<string>"} {"type":"auth_ok","expires_at":"<time>"}
-redis: expect_subscribers messaging:7 1
-redis: expect_subscribers messaging:a 0
+ann:     connect /claim/?token=$jwt_three
+ann:     send {"type":"subscribe","conversation_id":7}
+ann:     recv {"type":"subscribed","conversation_id":7}
+ann:     send {"type":"subscribe","conversation_id":8}
+ann:     recv {"type":"subscribed","conversation_id":8}
+ann:     send {"type":"subscribe","conversation_id":"a"}
+ann:     recv {"type":"subscribed","conversation_id":"a"}
+ann:     send {"type":"subscribe","conversation_id":9}
+ann:     recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
+bob:     connect_apart ann /claim/7/?token=$jwt_bob
+ann:     send {"type":"auth","token":"$jwt_two"}
+ann:     recv_unordered {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"} {"type":"error","conversation_id":"a","code":"access_denied","message":"<string>"} {"type":"auth_ok","expires_at":"<time>"}
+backend: expect_subscribers 7 1 8 1
 # no message of them any more
-redis: publish messaging:7 {"n":1}
-bob:   recv {"n":1}
-redis: publish messaging:a {"n":2}
-redis: publish messaging:8 {"n":3}
-ann:   recv {"conversation_id":8,"n":3}
+backend: publish 7 {"n":1}
+bob:     recv {"n":1}
+backend: publish a {"n":2}
+backend: publish 8 {"n":3}
+ann:     recv {"conversation_id":8,"n":3}
 # nothing can be sent to them, and they cannot be had again
-ann:   send {"type":"message","conversation_id":7,"content":"x"}
-ann:   recv {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"}
-ann:   send {"type":"subscribe","conversation_id":7}
-ann:   recv {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"}
+ann:     send {"type":"message","conversation_id":7,"content":"x"}
+ann:     recv {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"}
+ann:     send {"type":"subscribe","conversation_id":7}
+ann:     recv {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"}
 # but what is granted now can
-ann:   send {"type":"subscribe","conversation_id":9}
-ann:   recv {"type":"subscribed","conversation_id":9}
-nginx: status subscriptions 3
-bob:   recv_none 50ms
+ann:     send {"type":"subscribe","conversation_id":9}
+ann:     recv {"type":"subscribed","conversation_id":9}
+nginx:   status subscriptions 3
+bob:     recv_none 50ms
 
 
 
@@ -412,15 +411,15 @@ ann:   recv_none 50ms
 old: {"user_id":1,"exp":"+60","rooms":[7]}
 new: {"user_id":1,"exp":"+120","rooms":[]}
 --- websocket
-one:   connect /ws/messaging/7/?token=$jwt_old
-many:  connect /ws/messaging/?token=$jwt_old
-many:  send {"type":"subscribe","conversation_id":7}
-many:  recv {"type":"subscribed","conversation_id":7}
+one:     connect /ws/messaging/7/?token=$jwt_old
+many:    connect /ws/messaging/?token=$jwt_old
+many:    send {"type":"subscribe","conversation_id":7}
+many:    recv {"type":"subscribed","conversation_id":7}
 one,many: send {"type":"auth","token":"$jwt_new"}
 one,many: recv {"type":"auth_ok","expires_at":"<time>"}
-redis: publish messaging:7 {"n":1}
-one:   recv {"n":1}
-many:  recv {"conversation_id":7,"n":1}
+backend: publish 7 {"n":1}
+one:     recv {"n":1}
+many:    recv {"conversation_id":7,"n":1}
 
 
 
@@ -432,18 +431,16 @@ new: {"user_id":1,"exp":"+120"}
 bad: {"user_id":1,"exp":"+120"} forge=flip
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-bob:   connect /ws/messaging/7/?token=$jwt_bob
-ann:   connect_apart bob /ws/messaging/7/?token=$jwt_ann
-redis: subscribe messaging:7
-ann:   send {"type":"auth","token":"$jwt_new"}
-ann:   recv {"type":"auth_ok","expires_at":"<time>"}
-ann:   send {"type":"auth","token":"$jwt_bad"}
-ann:   expect_close 4001 token invalid
-redis: expect_subscribers messaging:7 1
-nginx: status connections 1
-nginx: no_log $jwt_new
-nginx: no_log $jwt_bad
-nginx: no_access_log $jwt_new
-nginx: no_access_log $jwt_bad
-redis: recv_none 50ms
-bob:   recv_none 10ms
+bob:     connect /ws/messaging/7/?token=$jwt_bob
+ann:     connect_apart bob /ws/messaging/7/?token=$jwt_ann
+ann:     send {"type":"auth","token":"$jwt_new"}
+ann:     recv {"type":"auth_ok","expires_at":"<time>"}
+ann:     send {"type":"auth","token":"$jwt_bad"}
+ann:     expect_close 4001 token invalid
+backend: expect_subscribers 7 1
+nginx:   status connections 1
+nginx:   no_log $jwt_new
+nginx:   no_log $jwt_bad
+nginx:   no_access_log $jwt_new
+nginx:   no_access_log $jwt_bad
+bob:     recv_none 50ms

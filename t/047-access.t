@@ -157,20 +157,20 @@ expired: expired {"user_id":1,"exp":"-1","rooms":[8]}
 ann: {"user_id":1,"exp":"+60","rooms":[7]}
 eve: {"user_id":2,"exp":"+60","rooms":[8]}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-eve:   auto_close off
-eve:   connect_apart ann /ws/messaging/7/?token=$jwt_eve
-redis: expect_subscribers messaging:7 1
-redis: publish messaging:7 {"n":1}
-ann:   recv {"n":1}
-eve:   expect_close 4003 no access
-eve:   send {"type":"message","content":"x"}
-eve:   send {"type":"typing"}
-redis: publish messaging:7 {"n":2}
-ann:   recv {"n":2}
-ann:   recv_none 50ms
-nginx: status refusals.access 1
-nginx: status messages.in 0
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+eve:     auto_close off
+eve:     connect_apart ann /ws/messaging/7/?token=$jwt_eve
+backend: expect_subscribers 7 1
+backend: publish 7 {"n":1}
+ann:     recv {"n":1}
+eve:     expect_close 4003 no access
+eve:     send {"type":"message","content":"x"}
+eve:     send {"type":"typing"}
+backend: publish 7 {"n":2}
+ann:     recv {"n":2}
+ann:     recv_none 50ms
+nginx:   status refusals.access 1
+nginx:   status messages.in 0
 
 
 
@@ -180,31 +180,31 @@ ann: {"user_id":1,"exp":"+60","rooms":[7,"8","a"]}
 bob: {"user_id":2,"exp":"+60","rooms":"*"}
 eve: {"user_id":3,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/?token=$jwt_ann
-ann:   send {"type":"subscribe","conversation_id":7}
-ann:   recv {"type":"subscribed","conversation_id":7}
-ann:   send {"type":"subscribe","conversation_id":"8"}
-ann:   recv {"type":"subscribed","conversation_id":8}
-ann:   send {"type":"subscribe","conversation_id":"a"}
-ann:   recv {"type":"subscribed","conversation_id":"a"}
-ann:   send {"type":"subscribe","conversation_id":9}
-ann:   recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
-ann:   send {"type":"subscribe","conversation_id":"07"}
-ann:   recv {"type":"error","conversation_id":"07","code":"access_denied","message":"<string>"}
-bob:   connect /ws/messaging/?token=$jwt_bob
-bob:   send {"type":"subscribe","conversation_id":9}
-bob:   recv {"type":"subscribed","conversation_id":9}
+ann:     connect /ws/messaging/?token=$jwt_ann
+ann:     send {"type":"subscribe","conversation_id":7}
+ann:     recv {"type":"subscribed","conversation_id":7}
+ann:     send {"type":"subscribe","conversation_id":"8"}
+ann:     recv {"type":"subscribed","conversation_id":8}
+ann:     send {"type":"subscribe","conversation_id":"a"}
+ann:     recv {"type":"subscribed","conversation_id":"a"}
+ann:     send {"type":"subscribe","conversation_id":9}
+ann:     recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
+ann:     send {"type":"subscribe","conversation_id":"07"}
+ann:     recv {"type":"error","conversation_id":"07","code":"access_denied","message":"<string>"}
+bob:     connect /ws/messaging/?token=$jwt_bob
+bob:     send {"type":"subscribe","conversation_id":9}
+bob:     recv {"type":"subscribed","conversation_id":9}
 # a token without the claim is let in, and gets nothing
-eve:   connect /ws/messaging/?token=$jwt_eve
-eve:   send {"type":"subscribe","conversation_id":7}
-eve:   recv {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"}
-redis: expect_subscribers messaging:9 1
-nginx: status subscriptions 4
-nginx: status accepted 3
-redis: publish messaging:9 {"n":1}
-bob:   recv {"conversation_id":9,"n":1}
-redis: publish messaging:7 {"n":2}
-ann:   recv {"conversation_id":7,"n":2}
+eve:     connect /ws/messaging/?token=$jwt_eve
+eve:     send {"type":"subscribe","conversation_id":7}
+eve:     recv {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"}
+backend: expect_subscribers 7 1 8 1 a 1 9 1
+nginx:   status subscriptions 4
+nginx:   status accepted 3
+backend: publish 9 {"n":1}
+bob:     recv {"conversation_id":9,"n":1}
+backend: publish 7 {"n":2}
+ann:     recv {"conversation_id":7,"n":2}
 ann,eve: recv_none 50ms
 
 
@@ -214,20 +214,20 @@ ann,eve: recv_none 50ms
 ann: {"user_id":1,"exp":"+60","rooms":[7]}
 bob: {"user_id":2,"exp":"+60","rooms":"*"}
 --- websocket
-bob:   connect /ws/messaging/9/?token=$jwt_bob
-ann:   connect_apart bob /ws/messaging/?token=$jwt_ann
-redis: subscribe messaging:9
-ann:   send {"type":"message","conversation_id":9,"content":"x"}
-ann:   recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
-ann:   send {"type":"typing","conversation_id":9}
-ann:   recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
-ann:   send {"type":"read","conversation_id":9}
-ann:   recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
+bob:     connect /ws/messaging/9/?token=$jwt_bob
+ann:     connect_apart bob /ws/messaging/?token=$jwt_ann
+backend: subscribe 9
+ann:     send {"type":"message","conversation_id":9,"content":"x"}
+ann:     recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
+ann:     send {"type":"typing","conversation_id":9}
+ann:     recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
+ann:     send {"type":"read","conversation_id":9}
+ann:     recv {"type":"error","conversation_id":9,"code":"access_denied","message":"<string>"}
 # what is granted has to be subscribed first, too
-ann:   send {"type":"typing","conversation_id":7}
-ann:   recv {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"}
-redis: recv_none 50ms
-bob:   recv_none 10ms
+ann:     send {"type":"typing","conversation_id":7}
+ann:     recv {"type":"error","conversation_id":7,"code":"access_denied","message":"<string>"}
+backend: recv_none 50ms
+bob:     recv_none 10ms
 
 
 

@@ -144,8 +144,7 @@ EOS
 back: expect_status 202
 back: capture two id
 ann:  recv {}
-redis: command EVAL return(tonumber(ARGV[1])<tonumber(ARGV[2])) 0 $one $two
-redis: expect_reply 1
+expect_numbers $one < $two
 EOS
 
 
@@ -312,7 +311,7 @@ EOS
 
 === TEST 10: a body that is in a file, by its length, in chunks, or always
 --- not_in
-embedded (a message may not be so long)
+embedded (a message is at most 960k long)
 onebyte (three times a megabyte)
 --- config eval
 "        messaging_max_message 1m;

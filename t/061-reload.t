@@ -138,20 +138,20 @@ messaging_drain 100ms;
 --- jwt
 ann: {"user_id":1,"exp":"+300"}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-nginx: reload
-ann:   expect_close 1012
-nginx: expect_workers $WORKERS
-bob:   connect /ws/messaging/7/?token=$jwt_ann
-nginx: reload
-bob:   expect_close 1012
-nginx: expect_workers $WORKERS
-cid:   connect /ws/messaging/7/?token=$jwt_ann
-nginx: reload
-cid:   expect_close 1012
-nginx: expect_workers $WORKERS
-redis: expect_subscribers messaging:7 0
-nginx: status connections 0
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+nginx:   reload
+ann:     expect_close 1012
+nginx:   expect_workers $WORKERS
+bob:     connect /ws/messaging/7/?token=$jwt_ann
+nginx:   reload
+bob:     expect_close 1012
+nginx:   expect_workers $WORKERS
+cid:     connect /ws/messaging/7/?token=$jwt_ann
+nginx:   reload
+cid:     expect_close 1012
+nginx:   expect_workers $WORKERS
+backend: expect_subscribers 7 0
+nginx:   status connections 0
 
 
 
@@ -194,9 +194,7 @@ nginx: within 15s expect_workers $WORKERS
 
 
 === TEST 11: also with 1012 if the zone has another size, or is not needed any more
---- not_in
-hup (the zone is the harness's there)
-embedded (it is, too)
+--- not_in: hup (the zone is the harness's there)
 --- http_config
 messaging_drain 100ms;
 include zone.conf;
@@ -204,7 +202,7 @@ include zone.conf;
         include location.conf;
 --- conf_files
 >>> zone.conf
-messaging_zone chat:2m;
+messaging_zone chat:16m;
 >>> location.conf
 location /ws/ {
     messaging on;
@@ -215,7 +213,7 @@ location /ws/ {
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
 ann:   connect /ws/?token=$jwt_ann
-nginx: write_file zone.conf messaging_zone chat:3m;
+nginx: write_file zone.conf messaging_zone chat:17m;
 nginx: reload
 ann:   expect_close 1012 server reload
 nginx: expect_workers $WORKERS
@@ -224,3 +222,28 @@ nginx: write_file zone.conf "\n"
 nginx: write_file location.conf "\n"
 nginx: signal HUP
 ann:   expect_close 1012 server reload
+
+
+
+=== TEST 12: several conversations during reloads: one order for old and new workers
+--- messaging_http
+messaging_redis unix:$TEST_NGINX_REDIS_SOCKET;
+messaging_drain 400ms;
+--- jwt
+ann: {"user_id":1,"exp":"+300"}
+bob: {"user_id":2,"exp":"+300"}
+--- websocket eval
+my ($connect, $talkers) = ('', 'a1..a5,b1..b5,c1..c5,d1..d5');
+$connect .= "${_}1..${_}3: talk every=3ms /ws/messaging/$_/?token=\$jwt_ann\n"
+          . "${_}4..${_}5: talk every=3ms /ws/messaging/$_/?token=\$jwt_bob\n"
+    for qw(a b c d);
+
+$connect . <<'EOS' x 4 . <<"EOS";
+a1,b1,c1,d1: expect_talked 20
+nginx: reload
+EOS
+a1,b1,c1,d1: expect_talked 20
+$talkers: hush
+$talkers: expect_heard
+nginx: expect_workers \$WORKERS
+EOS

@@ -21,17 +21,17 @@ __DATA__
 ann: {"user_id":1,"exp":"+300"}
 bob: {"user_id":2,"exp":"+300"}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-bob:   connect_apart ann /ws/messaging/7/?token=$jwt_bob
-nginx: kill_worker_of ann
-ann:   expect_gone
-nginx: expect_workers $WORKERS
-redis: publish messaging:7 {"type":"x"}
-bob:   recv {"type":"x"}
-bob:   send {"type":"message","content":"still here"}
-bob:   recv {"type":"new_message","message":{"content":"still here","...":0}}
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-redis: publish messaging:7 {"type":"y"}
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
+nginx:   kill_worker_of ann
+ann:     expect_gone
+nginx:   expect_workers $WORKERS
+backend: publish 7 {"type":"x"}
+bob:     recv {"type":"x"}
+bob:     send {"type":"message","content":"still here"}
+bob:     recv {"type":"new_message","message":{"content":"still here","...":0}}
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+backend: publish 7 {"type":"y"}
 ann,bob: recv {"type":"y"}
 
 

@@ -74,21 +74,22 @@ One frame of 15 bytes behind a masked header of 6, one of 15 behind 2.
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-ann:   send_text {"type":"ping"}
-ann:   recv {"type":"pong"}
-nginx: status messages.in 1
-nginx: status messages.out 1
-nginx: status bytes.in 21
-nginx: status bytes.out 17
-redis: publish messaging:7 {}
-ann:   recv {}
-nginx: status broker.received 1
-nginx: status messages.out 2
-ann:   send {"type":"read"}
-ann:   recv {"type":"read_receipt","reader_id":1,"read_at":"<time>"}
-nginx: status broker.published 1
-nginx: status broker.received 2
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+ann:     send_text {"type":"ping"}
+ann:     recv {"type":"pong"}
+nginx:   status messages.in 1
+nginx:   status messages.out 1
+nginx:   status bytes.in 21
+nginx:   status bytes.out 17
+ann:     send {"type":"read"}
+ann:     recv {"type":"read_receipt","reader_id":1,"read_at":"<time>"}
+nginx:   status broker.published 1
+nginx:   status broker.received 1
+nginx:   status messages.out 2
+backend: publish 7 {}
+ann:     recv {}
+nginx:   status broker.received 2
+nginx:   status messages.out 3
 
 
 

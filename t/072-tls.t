@@ -118,8 +118,7 @@ tls on
 a: rcvbuf 4096
 a: connect /ws/messaging/7/?token=$jwt_ann
 a: stall
-redis: command EVAL "redis.call('PUBLISH', 'messaging:7', '{\"x\":\"' .. string.rep('x', 60000) .. '\"}')" 0
-redis: expect_reply null
+backend: publish 7 {"x":"%{60000}"}
 nginx: status broker.received 1
 a: shutdown
 nginx: status connections 0
@@ -127,8 +126,7 @@ nginx: status connections 0
 b: rcvbuf 4096
 b: connect /ws/messaging/7/?token=$jwt_ann
 b: stall
-redis: command EVAL "redis.call('PUBLISH', 'messaging:7', '{\"x\":\"' .. string.rep('x', 60000) .. '\"}')" 0
-redis: expect_reply null
+backend: publish 7 {"x":"%{60000}"}
 nginx: status broker.received 2
 b: reset
 nginx: status connections 0
@@ -136,8 +134,7 @@ nginx: status connections 0
 c: rcvbuf 4096
 c: connect /ws/messaging/7/?token=$jwt_ann
 c: stall
-redis: command EVAL "redis.call('PUBLISH', 'messaging:7', '{\"x\":\"' .. string.rep('x', 60000) .. '\"}')" 0
-redis: expect_reply null
+backend: publish 7 {"x":"%{60000}"}
 nginx: status broker.received 3
 c: close 1000
 nginx: status connections 0

@@ -290,32 +290,32 @@ messaging_redis unix:$TEST_NGINX_REDIS_SOCKET;
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-redis: publish messaging:7 {"a":1}
-ann:   recv {"a":1}
-nginx: metric messaging_redis_lag_seconds_count 0
-ann:   send {"type":"read"}
-ann:   recv {"type":"read_receipt","...":0}
-nginx: metric messaging_redis_lag_seconds_count 1
-nginx: metric messaging_redis_lag_seconds_bucket{le="+Inf"} 1
-nginx: status redis_lag.more 0
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+backend: publish 7 {"a":1}
+ann:     recv {"a":1}
+nginx:   metric messaging_redis_lag_seconds_count 0
+ann:     send {"type":"read"}
+ann:     recv {"type":"read_receipt","...":0}
+nginx:   metric messaging_redis_lag_seconds_count 1
+nginx:   metric messaging_redis_lag_seconds_bucket{le="+Inf"} 1
+nginx:   status redis_lag.more 0
 wait 110ms
-redis: pause
-ann:   send {"type":"read"}
-ann:   recv_none 600ms
-redis: continue
-ann:   recv {"type":"read_receipt","...":0}
-nginx: metric messaging_redis_lag_seconds_count 2
-nginx: metric messaging_redis_lag_lost_total 0
-nginx: metrics
-a:     http GET /status
-a:     expect_status 200
-a:     expect_body /"500ms":[01],"2s":[12],"more":0,"sum_us":(?!0,)\d{6,},"count":2,"lost":0\}/
+redis:   pause
+ann:     send {"type":"read"}
+ann:     recv_none 600ms
+redis:   continue
+ann:     recv {"type":"read_receipt","...":0}
+nginx:   metric messaging_redis_lag_seconds_count 2
+nginx:   metric messaging_redis_lag_lost_total 0
+nginx:   metrics
+a:       http GET /status
+a:       expect_status 200
+a:       expect_body /"500ms":[01],"2s":[12],"more":0,"sum_us":(?!0,)\d{6,},"count":2,"lost":0\}/
 
 
 
 === TEST 11: not every payload is a sample, however fast they come
---- not_in: embedded (it is about Redis)
+--- not_in: embedded (what is sampled is the delay of Redis)
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket eval

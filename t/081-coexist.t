@@ -47,20 +47,20 @@ nchan_redis_url redis://127.0.0.1:$TEST_NGINX_REDIS_PORT;
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-bob:   connect_apart ann /ws/messaging/7/?token=$jwt_bob
-ann:   send {"type":"message","content":"both"}
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
+ann:     send {"type":"message","content":"both"}
 ann,bob: recv {"type":"new_message","...":0}
-redis: publish messaging:7 {"type":"x"}
+backend: publish 7 {"type":"x"}
 ann,bob: recv {"type":"x"}
-cid:   http GET /lua
-cid:   expect_body /^lua 42$/
-old:   connect /nchan
-new:   connect /nchan
-new:   send_text from nchan
+cid:     http GET /lua
+cid:     expect_body /^lua 42$/
+old:     connect /nchan
+new:     connect /nchan
+new:     send_text from nchan
 old,new: recv_raw from nchan
 old,new: drop
-ann:   send {"type":"message","content":"still"}
+ann:     send {"type":"message","content":"still"}
 ann,bob: recv {"type":"new_message","...":0}
 
 
@@ -96,20 +96,20 @@ nchan_redis_url redis://127.0.0.1:$TEST_NGINX_REDIS_PORT;
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-bob:   connect_apart ann /ws/messaging/7/?token=$jwt_bob
-ann:   send {"type":"message","content":"both"}
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
+ann:     send {"type":"message","content":"both"}
 ann,bob: recv {"type":"new_message","...":0}
-redis: publish messaging:7 {"type":"x"}
+backend: publish 7 {"type":"x"}
 ann,bob: recv {"type":"x"}
-cid:   http GET /lua
-cid:   expect_body /^lua 42$/
-old:   connect /nchan
-new:   connect /nchan
-new:   send_text from nchan
+cid:     http GET /lua
+cid:     expect_body /^lua 42$/
+old:     connect /nchan
+new:     connect /nchan
+new:     send_text from nchan
 old,new: recv_raw from nchan
 old,new: drop
-ann:   send {"type":"message","content":"still"}
+ann:     send {"type":"message","content":"still"}
 ann,bob: recv {"type":"new_message","...":0}
 
 
@@ -144,20 +144,20 @@ nchan_redis_url redis://127.0.0.1:$TEST_NGINX_REDIS_PORT;
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-bob:   connect_apart ann /ws/messaging/7/?token=$jwt_bob
-ann:   send {"type":"message","content":"both"}
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
+ann:     send {"type":"message","content":"both"}
 ann,bob: recv {"type":"new_message","...":0}
-redis: publish messaging:7 {"type":"x"}
+backend: publish 7 {"type":"x"}
 ann,bob: recv {"type":"x"}
-cid:   http GET /lua
-cid:   expect_body /^lua 42$/
-old:   connect /nchan
-new:   connect /nchan
-new:   send_text from nchan
+cid:     http GET /lua
+cid:     expect_body /^lua 42$/
+old:     connect /nchan
+new:     connect /nchan
+new:     send_text from nchan
 old,new: recv_raw from nchan
 old,new: drop
-ann:   send {"type":"message","content":"still"}
+ann:     send {"type":"message","content":"still"}
 ann,bob: recv {"type":"new_message","...":0}
 
 
@@ -192,20 +192,20 @@ nchan_redis_url redis://127.0.0.1:$TEST_NGINX_REDIS_PORT;
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-bob:   connect_apart ann /ws/messaging/7/?token=$jwt_bob
-ann:   send {"type":"message","content":"both"}
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
+ann:     send {"type":"message","content":"both"}
 ann,bob: recv {"type":"new_message","...":0}
-redis: publish messaging:7 {"type":"x"}
+backend: publish 7 {"type":"x"}
 ann,bob: recv {"type":"x"}
-cid:   http GET /lua
-cid:   expect_body /^lua 42$/
-old:   connect /nchan
-new:   connect /nchan
-new:   send_text from nchan
+cid:     http GET /lua
+cid:     expect_body /^lua 42$/
+old:     connect /nchan
+new:     connect /nchan
+new:     send_text from nchan
 old,new: recv_raw from nchan
 old,new: drop
-ann:   send {"type":"message","content":"still"}
+ann:     send {"type":"message","content":"still"}
 ann,bob: recv {"type":"new_message","...":0}
 
 
@@ -241,20 +241,20 @@ nchan_redis_url redis://127.0.0.1:$TEST_NGINX_REDIS_PORT;
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}
 --- websocket
-ann:   connect /ws/messaging/7/?token=$jwt_ann
-bob:   connect_apart ann /ws/messaging/7/?token=$jwt_bob
-ann:   send {"type":"message","content":"both"}
+ann:     connect /ws/messaging/7/?token=$jwt_ann
+bob:     connect_apart ann /ws/messaging/7/?token=$jwt_bob
+ann:     send {"type":"message","content":"both"}
 ann,bob: recv {"type":"new_message","...":0}
-redis: publish messaging:7 {"type":"x"}
+backend: publish 7 {"type":"x"}
 ann,bob: recv {"type":"x"}
-cid:   http GET /lua
-cid:   expect_body /^lua 42$/
-old:   connect /nchan
-new:   connect /nchan
-new:   send_text from nchan
+cid:     http GET /lua
+cid:     expect_body /^lua 42$/
+old:     connect /nchan
+new:     connect /nchan
+new:     send_text from nchan
 old,new: recv_raw from nchan
 old,new: drop
-ann:   send {"type":"message","content":"still"}
+ann:     send {"type":"message","content":"still"}
 ann,bob: recv {"type":"new_message","...":0}
 
 

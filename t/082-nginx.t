@@ -103,16 +103,14 @@ nginx: status /status refusals.token_missing 1
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
-a:     connect /old?token=$jwt_ann
-b:     header Authorization: Bearer $jwt_ann
-b:     connect /older
-c:     connect /named?token=$jwt_ann
-redis: expect_subscribers messaging:7 1
-redis: expect_subscribers messaging:8 1
-redis: expect_subscribers messaging:9 1
-a,b,c: send {"type":"ping"}
-a,b,c: recv {"type":"pong"}
-nginx: no_access_log eyJ
+a:       connect /old?token=$jwt_ann
+b:       header Authorization: Bearer $jwt_ann
+b:       connect /older
+c:       connect /named?token=$jwt_ann
+backend: expect_subscribers 7 1 8 1 9 1
+a,b,c:   send {"type":"ping"}
+a,b,c:   recv {"type":"pong"}
+nginx:   no_access_log eyJ
 
 
 

@@ -75,7 +75,7 @@ EOS
 ann,b1..b4: expect_talked 4
 ann,b1..b4: hush
 ann,b1..b4: expect_heard
-redis:  publish messaging:7 {"n":1}
+backend: publish 7 {"n":1}
 ann,b1..b4: recv_raw {"n":1}
 ann,b1..b4: drop
 nginx:  expect_baseline redis.ready=$WORKERS

@@ -26,33 +26,33 @@ bob: {"user_id":2,"exp":"+300"}
 --- websocket eval
 my $n = main::times();
 <<'EOS' . CORE::join('', map { <<'EOS' } 1 .. $n) . <<"EOS";
-nginx:  reload
-nginx:  expect_workers $WORKERS
-nginx:  remember_baseline
-a1..a5: connect /ws/messaging/7/?token=$jwt_ann
-b1..b5: connect /ws/messaging/8/?token=$jwt_bob
+nginx:   reload
+nginx:   expect_workers $WORKERS
+nginx:   remember_baseline
+a1..a5:  connect /ws/messaging/7/?token=$jwt_ann
+b1..b5:  connect /ws/messaging/8/?token=$jwt_bob
 a1..a5,b1..b5: talk
 EOS
-a1,b1:  expect_talked 2
-nginx:  reload
+a1,b1:   expect_talked 2
+nginx:   reload
 wait 700ms
 EOS
-a1,b1:  expect_talked 2
+a1,b1:   expect_talked 2
 a1..a5,b1..b5: hush
 a1..a5,b1..b5: expect_heard
-nginx:  expect_workers \$WORKERS
-nginx:  status workers \$WORKERS
-nginx:  status connections 10
-nginx:  status redis.ready \$WORKERS
-nginx:  expect_idle
-nginx:  no_log /no slot left/
+nginx:   expect_workers \$WORKERS
+nginx:   status workers \$WORKERS
+nginx:   status connections 10
+nginx:   status redis.ready \$WORKERS
+nginx:   expect_idle
+nginx:   no_log /no slot left/
 
 # what is sent behind the server's Close is not looked at
-nginx:  expect_counters accepted closes.1012 messages.in<= messages.out
-redis:  expect_clients ${\(2 * main::workers())}
+nginx:   expect_counters accepted closes.1012 messages.in<= messages.out
+redis:   expect_clients ${\(2 * main::workers())}
 a1..a5,b1..b5: drop
-nginx:  expect_baseline
-redis:  expect_subscribers messaging:7 0
+nginx:   expect_baseline
+backend: expect_subscribers 7 0
 EOS
 
 

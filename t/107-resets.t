@@ -1,8 +1,6 @@
 # Clients that are gone, by RST, FIN or half a FIN, behind each byte of a
 # handshake and of every kind of frame: nothing of them is left, and another
 # client is served all the time.
-#
-# not in: embedded (a backend publishes through Redis)
 
 use strict;
 use warnings;
@@ -117,7 +115,7 @@ nginx: status subscriptions 1
 nginx: status redis.lost 0
 nginx: expect_idle
 ann:   drop
-redis: expect_subscribers messaging:8 0
+backend: expect_subscribers 8 0
 EOS
 }
 

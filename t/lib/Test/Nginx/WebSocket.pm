@@ -18,6 +18,7 @@ use File::Path qw( remove_tree );
 use File::Spec ();
 use File::Temp ();
 use IO::Socket::INET;
+use Scalar::Util qw( refaddr );
 
 use Test::Nginx::WebSocket::JWT;
 use Test::Nginx::WebSocket::Process;
@@ -82,6 +83,7 @@ BEGIN {
 
 use Test::Nginx::Socket ();
 use Test::Nginx::Util;
+use Test::Nginx::WebSocket::Backend;
 use Test::Nginx::WebSocket::FakeRedis;
 use Test::Nginx::WebSocket::Match qw( as_words );
 use Test::Nginx::WebSocket::Redis;
@@ -145,7 +147,7 @@ my %Mode = (
     valgrind     => $Test::Nginx::Util::UseValgrind,
     embedded     => $ENV{TEST_NGINX_EMBEDDED},
 );
-my ($LeftOut, $Zones) = (0, 0);
+my ($Zones, %Embedded, %LeftOut, %Seen) = (0);
 
 new_reports();          # of others, before us
 
@@ -163,33 +165,54 @@ sub single {
 
     *Test::Nginx::Util::run_test = sub ($) {
         my ($block) = @_;
-        return $run->($block) unless left_out($block);
-        $LeftOut++;
-        Test::More::note($block->name . ' - left out');
+        my $why = left_out($block);
+
+        $Seen{$block->name} = 1;
+        return $run->($block) unless defined $why;
+        $LeftOut{$why}++;
+        Test::More::note($block->name . " - left out: $why");
     };
 }
 
+# the reason
 sub left_out {
     my ($block) = @_;
-    my $master = qr/^nginx:\s+(?:reload|quit|upgrade|kill_worker_\w+|kill_all_workers)\b/m;
+    my $master = qr/^nginx:\s+(reload|quit|upgrade|kill_worker_\w+|kill_all_workers)\b/m;
+    my ($needs) = needs_redis($block);
 
-    return 1 if single() && ($block->websocket // '') =~ $master;
-    return 1 if $Mode{embedded} && needs_redis($block);
+    return "$1 without a master process"
+        if single() && ($block->websocket // '') =~ $master;
     for (lines($block->not_in)) {
-        my ($mode) = /\A([\w-]+) \(.+\)\z/
+        my ($mode, $why) = /\A([\w-]+) \((.+)\)\z/
             or die $block->name . ": not \"MODE (REASON)\": $_\n";
-        return 1 if $Mode{$mode};
+        die $block->name . ": \"$_\" is needless: $needs\n"
+            if $mode eq 'embedded' && defined $needs;
+        return $why if $Mode{$mode};
     }
-    return 0;
+    return $Mode{embedded} ? $needs : undef;
 }
 
-# more than the lines that other blocks have, too
+# what a block has that only Redis can do, but for the lines that other blocks
+# have, too
 sub needs_redis {
     my ($block) = @_;
-    my $all = without_redis(join "\n", map { $block->$_ } sections($block));
-    return defined $block->redis_args || defined $block->fake_redis
-           || $all =~ /^\s*(?:redis|fake):|redis[._]|\$TEST_NGINX_REDIS_
-                      |\bmessaging_(?:redis|prefix)\b/mx;
+    my $all = without_redis(join "\n", map { $block->$_ }
+                            grep { !/error_log|\Aallow_log\z/ }
+                            sections($block));
+
+    return 'the actor fake' if defined $block->fake_redis
+                               || $all =~ /^\s*fake:/m;
+    return "redis: $1"
+        if $all =~ /^\s*redis:\s+(?:(?:within|not_before)\s+\S+\s+)*
+                   ((?!publish\b)\w+)/mx;
+    return 'redis: publish of no frame, or to no channel'
+        if $all =~ /^\s*redis:/m;
+    return 'messaging_redis, or a server for it'
+        if defined $block->redis_args
+           || $all =~ /\bmessaging_redis\b|\$TEST_NGINX_REDIS_SOCKET/;
+    return 'messaging_prefix' if $all =~ /\bmessaging_prefix\b/;
+    return 'counters or a log of Redis' if $all =~ /redis[._]/;
+    return;
 }
 
 sub without_redis {
@@ -200,14 +223,24 @@ sub without_redis {
 }
 
 add_cleanup_handler(sub {
-    Test::More::diag("$0: $LeftOut blocks left out in this mode")
-        if $LeftOut && $$ == $Owner;
-    $LeftOut = 0;
+    my $n = 0;
+    return if $$ != $Owner || !%Seen;
+
+    $n += $_ for values %LeftOut;
+    Test::More::diag("$0: $n of " . keys(%Seen) . ' blocks left out: '
+                     . join ', ', map { "$LeftOut{$_} ($_)" }
+                                  sort keys %LeftOut) if $n;
+
+    if (open my $out, '>>', $ENV{TEST_NGINX_BLOCKS} // '/dev/null') {
+        print $out "$0\t" . keys(%Seen) . "\t\n",
+                   map { "$0\t$LeftOut{$_}\t$_\n" } sort keys %LeftOut;
+    }
+    %Seen = ();
 });
 
 add_block_preprocessor(sub {
     my ($block) = @_;
-    return if left_out($block);
+    return if defined left_out($block);
     eval { prepare($block); 1 } or die $block->name . ": $@";
 });
 
@@ -222,8 +255,8 @@ sub prepare {
     set_config($block, $fake);
     my $all = make_keys($block);
 
-    if ($all =~ /^\s*redis:|\$TEST_NGINX_REDIS_/m
-        || defined $block->redis_args)
+    if (defined $block->redis_args || !$Mode{embedded}
+        && $all =~ /^\s*redis:|\$TEST_NGINX_REDIS_SOCKET|\bmessaging_redis\b/m)
     {
         $Redis //= Test::Nginx::WebSocket::Redis->new(
             dir => $Dir, socket => $ENV{TEST_NGINX_REDIS_SOCKET});
@@ -297,10 +330,10 @@ sub set_config {
         $broker = without_redis($broker // '');
         $http = without_redis($http);
 
-        # the longest messages of the tests need more than the default
-        $http = "messaging_zone messaging:60m;\n$http"
-            if $with_module && "$broker$http" !~ /\bmessaging_zone\b/
-               && !$Test::Nginx::Util::UseHup;
+        # longer messages than usual need a larger zone than usual
+        $http = "messaging_zone messaging:200m;\n$http"
+            if "$broker$http" !~ /\bmessaging_zone\b/
+               && "$http@{[$config // '']}" =~ /\bmessaging_max_message\b/;
         $block->set_value('websocket', without_redis($block->websocket))
             if defined $block->websocket;
     }
@@ -309,6 +342,12 @@ sub set_config {
         $broker = 'messaging_redis unix:$TEST_NGINX_'
                   . ($fake ? 'FAKE' : 'REDIS') . "_SOCKET;\n";
     }
+    $Embedded{refaddr $block} = "$http@{[$broker // '']}"
+                              !~ /\bmessaging_redis\b/;
+    $config .= Test::Nginx::WebSocket::Backend::locations()
+        if $Embedded{refaddr $block}
+           && ($block->websocket // '') =~ /^\s*backend:/m;
+
     # tests send as fast as they can, and are refused again and again
     for my $off (qw( messaging_rate messaging_typing_rate
                      messaging_refuse_delay ))
@@ -435,7 +474,7 @@ sub run_scenario {
         port => server_port_for_client(), root => server_root(),
         tls_port => $ENV{TEST_NGINX_TLS_PORT}, tls => $ENV{TEST_NGINX_TLS},
         workers => workers(), single => single(), redis => $Redis,
-        fake => $Fake, vars => \%vars,
+        embedded => $Embedded{refaddr $block}, fake => $Fake, vars => \%vars,
         quiet => $Test::Nginx::Util::UseValgrind ? 0.5 : 0.05);
     my $nginx = $scenario->{nginx};
 

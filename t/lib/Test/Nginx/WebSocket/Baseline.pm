@@ -73,7 +73,7 @@ sub do_remember_baseline {
     Test::Nginx::WebSocket::Stream::wait_for(sub {
         my $status = $self->fetch_status;
         return $status->{redis}{ready} == $status->{workers};
-    }, 2, 0.05);
+    }, 2, 0.05) unless $self->{scenario}{embedded};
     Test::Nginx::WebSocket::Stream::wait_for(sub {
         ($before, $now) = ($now, $self->descriptors);
         return same($before, $now);

@@ -9,7 +9,8 @@ package Test::Nginx::WebSocket::Client;
 use strict;
 use warnings;
 
-use parent qw( Test::Nginx::WebSocket::Stream
+use parent qw( Test::Nginx::WebSocket::Order
+               Test::Nginx::WebSocket::Stream
                Test::Nginx::WebSocket::Talk );
 
 use Digest::SHA qw( sha1_base64 );

@@ -11,6 +11,7 @@ use warnings;
 
 use Test::More ();
 
+use Test::Nginx::WebSocket::Backend;
 use Test::Nginx::WebSocket::Client;
 use Test::Nginx::WebSocket::JWT;
 use Test::Nginx::WebSocket::Match qw( as_time at_path brief parse );
@@ -27,6 +28,9 @@ sub new {
                       quiet => 0.05, %arg}, $class;
     $self->{nginx} = Test::Nginx::WebSocket::Nginx->new(
         root => $arg{root}, single => $arg{single}, scenario => $self);
+    $self->{backend} = Test::Nginx::WebSocket::Backend->new(
+        redis => $arg{embedded} ? undef : $arg{redis}, port => $arg{port},
+        scenario => $self);
     return $self;
 }
 
@@ -51,7 +55,7 @@ sub client {
 sub actor {
     my ($self, $name) = @_;
     return $self->{$name} // die "no \"$name\" here\n"
-        if $name =~ /\A(?:redis|fake|nginx)\z/;
+        if $name =~ /\A(?:redis|fake|nginx|backend)\z/;
     return $self if $name =~ /\A(?:jwt|all)\z/;
     return $self->{clients}{$name} //= $self->new_client($name);
 }
@@ -77,7 +81,7 @@ sub compile {
         $begun = $line =~ s/\s*\\\z/ / ? $line : '';
         next if $begun ne '';
         next if $line =~ /\A\s*(?:#|\z)/;
-        $line =~ s/\A(wait|tls)\b/all: $1/;
+        $line =~ s/\A(wait|tls|expect_numbers)\b/all: $1/;
 
         my ($actors, $rest) = $line =~ /\A\s*([\w.,-]+):\s+(\S.*?)\s*\z/
             or die "line $number: not \"ACTOR: VERB ...\": $line\n";
@@ -91,7 +95,8 @@ sub compile {
 
         for my $name (@{$step{actors}}) {
             my $class = {redis => 'Redis', fake => 'FakeRedis',
-                         nginx => 'Nginx', jwt => 'Scenario',
+                         nginx => 'Nginx', backend => 'Backend',
+                         jwt => 'Scenario',
                          all => 'Scenario'}->{$name} // 'Client';
             my $can = $name eq 'jwt'
                       || $step{verb} =~ /\A(?:wait|capture)\z/
@@ -131,7 +136,7 @@ sub run {
     $self->{report}->(!$unread, "$title - nothing left unread",
                       $unread . $self->transcript) unless $failed;
     Test::Nginx::WebSocket::Stream::no_ticks();
-    $_->shut for values %{$self->{clients}};
+    $_->shut for $self->{backend}, values %{$self->{clients}};
     return !$failed && !$unread;
 }
 
@@ -194,6 +199,22 @@ sub mint {
 sub do_wait {
     my ($self, $time) = @_;
     Test::Nginx::WebSocket::Stream::wait_for(sub { 0 }, as_time($time));
+}
+
+# "A < B < C ...", also with "="
+sub do_expect_numbers {
+    my ($self, $args) = @_;
+    my ($left, @rest) = split ' ', $args;
+
+    die "usage: expect_numbers A <|= B ...\n" if !@rest || @rest % 2;
+    while (my ($sign, $right) = splice @rest, 0, 2) {
+        die "usage: expect_numbers A <|= B ...\n"
+            if $sign !~ /\A[<=]\z/
+               || grep { !/\A-?\d+(?:\.\d+)?\z/ } $left, $right;
+        die "not $left $sign $right\n"
+            unless $sign eq '<' ? $left < $right : $left == $right;
+        $left = $right;
+    }
 }
 
 sub do_tls {

@@ -7,7 +7,8 @@ package Test::Nginx::WebSocket::Talk;
 # listen to each other: a message is said when the one before was taken, after
 # a nack and after a lost connection again.  Whoever listens is to hear what
 # each of them says in order, all of it and once, from the moment its
-# connection is open; a resync excuses what was said before it.
+# connection is open; a resync excuses what was said before it.  What all of
+# them hear on a path has one order.
 
 use strict;
 use warnings;
@@ -15,13 +16,15 @@ use warnings;
 use Scalar::Util qw( refaddr );
 
 use Test::Nginx::WebSocket::Match qw( as_time brief parse );
+use Test::Nginx::WebSocket::Order;
 use Test::Nginx::WebSocket::Stream;
 
 use constant PATIENCE => 20;            # seconds, for an ack
 
 sub now { return Test::Nginx::WebSocket::Stream::now() }
 
-# of all talkers of a scenario: {said}{NAME}{path}, {n}, {again}{n}, {ids}{ID}
+# of all talkers of a scenario: {said}{NAME}{path}, {n}, {again}{n}, {ids}{ID},
+# {lists}{PATH}, the ids that were heard, a list for each connection
 sub talkers { return $_[0]{scenario}{talkers} //= {said => {}, ids => {}} }
 
 # "talk [stay] [every=TIME] [PATH]"; with "stay" the connection must not end
@@ -55,6 +58,9 @@ sub do_talk {
     Test::Nginx::WebSocket::Stream::tick($self, sub { $self->talk_tick });
 }
 
+# without the token
+sub plain_path { return $_[0] =~ s/\?.*//r }
+
 # from now on it is to hear everything
 sub talk_opened {
     my ($self) = @_;
@@ -62,6 +68,8 @@ sub talk_opened {
 
     $t->{open} = 1;
     $t->{tries} = 0;
+    $t->{list} = [];
+    push @{$self->talkers->{lists}{plain_path($t->{path})}}, $t->{list};
     @$t{qw( heard last_id )} = ({}, {});
     $self->talk_excused;
     $self->talk_say(1) if $t->{saying};
@@ -161,6 +169,7 @@ sub talk_heard {
     } elsif ($type eq 'new_message') {
         my ($name, $n) = $got->{message}{content} =~ /\A(\w+) (\d+)\z/
             or return 0;
+        push @{$t->{list}}, $got->{message}{id};
         $t->{bad} //= $self->talk_wrong($name, $n, $got->{message}{id});
 
     } else {
@@ -221,12 +230,12 @@ sub do_hush {
     $self->talk_wait(sub { !$t->{saying} }, sub { 'it was not taken' });
 }
 
-# all that was said where it listens
+# all that was said where it listens, and nobody there in another order
 sub do_expect_heard {
     my ($self) = @_;
     my $said = $self->talkers->{said};
-    my @all = grep { $said->{$_}{path} =~ s/\?.*//r
-                     eq $self->{talk}{path} =~ s/\?.*//r } keys %$said;
+    my $path = plain_path($self->{talk}{path});
+    my @all = grep { plain_path($said->{$_}{path}) eq $path } keys %$said;
     my $missing = sub {
         my $t = $self->{talk};
         return grep { $said->{$_}{n} > ($t->{heard}{$_} // 0)
@@ -238,6 +247,11 @@ sub do_expect_heard {
         return 'it is not connected' unless defined $name;
         return "\"$name $said->{$name}{n}\" was not heard";
     });
+
+    my @circle = Test::Nginx::WebSocket::Order::disorder(
+        @{$self->talkers->{lists}{$path}});
+    die "no one order of what was heard, from message $circle[0], \""
+        . $self->talkers->{ids}{$circle[0]} . "\", on\n" if @circle;
 }
 
 # "expect_resyncs N", at least
