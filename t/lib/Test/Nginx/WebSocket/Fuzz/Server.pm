@@ -26,7 +26,7 @@ my $Input = 'Test::Nginx::WebSocket::Fuzz::Input';
 
 sub now { return Test::Nginx::WebSocket::Process::now() }
 
-# root, dir, socket_dir, binary, module, workers, mode, debug
+# root, dir, socket_dir, binary, module, workers, mode, debug, embedded
 sub new {
     my ($class, %arg) = @_;
     my $self = bless {%arg, out => '', count => {}}, $class;
@@ -79,6 +79,9 @@ sub write_conf {
     my $queued = $pick->('1m', '4m', '128m');
     my $most = $pick->(0, 0, 300, 100);
     my $bits = $pick->(9, 12, 15);
+    my $relay = $self->{embedded} ? ''
+        : "messaging_redis unix:$self->{socket};\n    messaging_prefix "
+          . "$Test::Nginx::WebSocket::Fuzz::Input::Prefix;";
 
     my $tight = <<"EOC";
             messaging_max_message 1k;
@@ -121,8 +124,7 @@ http {
     keepalive_timeout 1s;
     map_hash_bucket_size 128;
 
-    messaging_redis unix:$self->{socket};
-    messaging_prefix $Test::Nginx::WebSocket::Fuzz::Input::Prefix;
+    $relay
     messaging_drain 1s;
     messaging_max_connections $most;
     messaging_max_queued $queued;
@@ -241,6 +243,20 @@ $tight        }
             messaging_close_timeout 5s;
         }
 
+        location = /publish {
+            messaging_publish on;
+            messaging_conversation \$arg_to;
+            keepalive_requests 1000;
+            allow all;
+        }
+
+        location = /publish/channel {
+            messaging_publish on;
+            messaging_channel \$arg_to;
+            keepalive_requests 1000;
+            allow all;
+        }
+
         location = /status {
             messaging_status on;
         }
@@ -254,7 +270,7 @@ sub spew { Test::Nginx::WebSocket::JWT::spew(@_) }
 sub start {
     my ($self) = @_;
 
-    $self->start_redis;
+    $self->start_redis if !$self->{embedded};
 
     # another program may be given the port that was free
     for (1 .. 5) {
@@ -361,16 +377,42 @@ sub kill_redis {
 sub redis {
     my ($self, @words) = @_;
 
+    $self->tell(sub { IO::Socket::UNIX->new(Peer => $self->{socket}) },
+                join '', '*' . @words . "\r\n",
+                map { '$' . length($_) . "\r\n$_\r\n" } @words);
+}
+
+sub post {
+    my ($self, $channel, $payload) = @_;
+    my $path = $channel =~ /:/ ? '/publish/channel' : '/publish';
+    my $type = $Input->can('chance')->(0.05) ? 'text/plain'
+                                              : 'application/json';
+
+    $self->tell(
+        sub { IO::Socket::INET->new(
+                  PeerAddr => "127.0.0.1:$self->{ports}{plain}") },
+        "POST $path?to=$channel HTTP/1.1\r\nHost: localhost\r\n"
+        . "Content-Type: $type\r\nContent-Length: " . length($payload)
+        . "\r\n\r\n$payload");
+}
+
+# on one connection, until it ends or nothing leaves by it any more
+sub tell {
+    my ($self, $connect, $bytes) = @_;
+
     if (!$self->{link}) {
-        $self->{link} = IO::Socket::UNIX->new(Peer => $self->{socket})
-            or return;
+        $self->{link} = $connect->() or return;
         $self->{link}->blocking(0);
         $self->{out} = '';
     }
-    $self->{out} .= join '', '*' . @words . "\r\n",
-                    map { '$' . length($_) . "\r\n$_\r\n" } @words;
+    $self->{out} .= $bytes;
 
-    1 while sysread $self->{link}, my $answer, 65536;
+    my $got;
+    1 while $got = sysread $self->{link}, my $answer, 65536;
+    if (defined $got) {
+        delete $self->{link};
+        return;
+    }
     my $n = syswrite $self->{link}, $self->{out};
     if (defined $n) {
         substr $self->{out}, 0, $n, '';
@@ -384,7 +426,14 @@ sub redis {
 sub publish {
     my ($self) = @_;
     my ($channel, $payload) = $Input->can('payload')->();
-    $self->redis('PUBLISH', $channel, $payload);
+
+    if ($self->{embedded}) {
+        my $prefix = $Test::Nginx::WebSocket::Fuzz::Input::Prefix;
+        $self->post($channel =~ s/\A\Q$prefix\E//r, $payload);
+
+    } else {
+        $self->redis('PUBLISH', $channel, $payload);
+    }
     $self->{count}{published}++;
 }
 
@@ -393,6 +442,28 @@ sub kill_links {
     $self->redis('CLIENT', 'KILL', 'TYPE', $Input->can('pick')->(qw( normal
                  pubsub )), 'SKIPME', 'yes');
     $self->{count}{kills}++;
+}
+
+
+# for a part of a second
+sub stop_worker {
+    my ($self) = @_;
+    my @pids = sort { $a <=> $b } $self->children or return;
+    my $pid = $pids[rand @pids];
+
+    kill 'STOP', $pid;
+    push @{$self->{stopped}}, [now() + 0.1 + rand 0.9, $pid];
+    $self->{count}{stops}++;
+}
+
+# those whose time has come, or all
+sub go_on {
+    my ($self, $now) = @_;
+    my @stopped = @{$self->{stopped} // []};
+
+    $self->{stopped} = [grep { defined $now && $_->[0] > $now } @stopped];
+    kill 'CONT', map { $_->[1] }
+                 grep { !defined $now || $_->[0] <= $now } @stopped;
 }
 
 
@@ -420,6 +491,7 @@ sub stop {
     my ($self) = @_;
     my $ok = 1;
 
+    $self->go_on;
     $ok = $Process->can('finish')->($self->{nginx}, 'QUIT', 30)
         if $self->{nginx};
     $Process->can('finish')->($self->{redis}, 'TERM', 10) if $self->{redis};
