@@ -7,8 +7,6 @@
 #include "ngx_messaging.h"
 #include "ngx_messaging_ring.h"
 
-#include <zlib.h>
-
 
 /* what has become of a record; 0: the cell was never the first of one */
 
@@ -35,6 +33,9 @@
 #define ngx_messaging_ring_distance(a, b)                                     \
     (((a) - (b)) & NGX_MESSAGING_RING_TICKETS)
 
+#define ngx_messaging_ring_mix(sum, word)                                     \
+    ((((sum) ^ (word)) << 29 | ((sum) ^ (word)) >> 35) * 0x9e3779b97f4a7c15ULL)
+
 #define ngx_messaging_ring_cell(ring, ticket)                                 \
     (&(ring)->cells[(ticket) & ((ring)->ncells.word - 1)])
 
@@ -52,6 +53,8 @@ static ngx_uint_t ngx_messaging_ring_cas(uint64_t *word, uint64_t from,
 static ngx_uint_t ngx_messaging_ring_lapped(ngx_messaging_ring_t *ring,
     uint64_t ticket);
 static uint32_t ngx_messaging_ring_check(uint64_t *header);
+static uint32_t ngx_messaging_ring_sum(u_char *data, size_t len);
+static uint64_t ngx_messaging_ring_bytes(u_char *data, size_t len);
 static ngx_int_t ngx_messaging_ring_lap(ngx_messaging_ring_reader_t *reader);
 static ngx_int_t ngx_messaging_ring_peek(ngx_messaging_ring_reader_t *reader,
     ngx_messaging_ring_cell_t *cell, uint64_t state);
@@ -177,7 +180,7 @@ ngx_messaging_ring_fill(ngx_messaging_ring_t *ring, uint64_t record,
 
     header[0] = record;
     header[1] = (uint64_t) len << 32 | hash;
-    header[2] = (uint64_t) crc32(0, data, len) << 32;
+    header[2] = (uint64_t) ngx_messaging_ring_sum(data, len) << 32;
     header[2] |= ngx_messaging_ring_check(header);
 
     /* who sees a word of these sees the head that gave us the cells */
@@ -195,9 +198,7 @@ ngx_messaging_ring_fill(ngx_messaging_ring_t *ring, uint64_t record,
 
         for ( /* void */ ; len && i < NGX_MESSAGING_RING_WORDS; i++) {
             n = ngx_min(len, sizeof(uint64_t));
-            word = 0;
-
-            ngx_memcpy(&word, data, n);
+            word = ngx_messaging_ring_bytes(data, n);
             data += n;
             len -= n;
 
@@ -324,13 +325,75 @@ ngx_messaging_ring_lapped(ngx_messaging_ring_t *ring, uint64_t ticket)
 static uint32_t
 ngx_messaging_ring_check(uint64_t *header)
 {
-    uint64_t  copy[NGX_MESSAGING_RING_HEADER];
+    uint64_t  sum;
 
-    copy[0] = header[0];
-    copy[1] = header[1];
-    copy[2] = header[2] >> 32;
+    sum = ngx_messaging_ring_mix(0, header[0]);
+    sum = ngx_messaging_ring_mix(sum, header[1]);
+    sum = ngx_messaging_ring_mix(sum, header[2] >> 32);
 
-    return crc32(0, (u_char *) copy, sizeof(copy));
+    return (uint32_t) (sum >> 32);
+}
+
+
+/*
+ * Not a CRC, which takes longer than all the rest: nobody forges it, it is to
+ * tell words of another record, and misses them once in 2^32.  The product
+ * carries each bit up, and rotation brings those above down again.  Two sums
+ * at a time, for a CPU can multiply for both.
+ */
+
+static uint32_t
+ngx_messaging_ring_sum(u_char *data, size_t len)
+{
+    uint64_t  a, b, word;
+
+    a = len;
+    b = 0;
+
+    while (len >= 2 * sizeof(uint64_t)) {
+        word = ngx_messaging_ring_bytes(data, sizeof(uint64_t));
+        a = ngx_messaging_ring_mix(a, word);
+        data += sizeof(uint64_t);
+
+        word = ngx_messaging_ring_bytes(data, sizeof(uint64_t));
+        b = ngx_messaging_ring_mix(b, word);
+        data += sizeof(uint64_t);
+
+        len -= 2 * sizeof(uint64_t);
+    }
+
+    if (len >= sizeof(uint64_t)) {
+        word = ngx_messaging_ring_bytes(data, sizeof(uint64_t));
+        a = ngx_messaging_ring_mix(a, word);
+        data += sizeof(uint64_t);
+        len -= sizeof(uint64_t);
+    }
+
+    word = ngx_messaging_ring_bytes(data, len);
+    b = ngx_messaging_ring_mix(b, word);
+
+    a = ngx_messaging_ring_mix(a, b);
+
+    return (uint32_t) (a >> 32);
+}
+
+
+/* a word of them, zeros behind; of eight it is one load */
+
+static uint64_t
+ngx_messaging_ring_bytes(u_char *data, size_t len)
+{
+    uint64_t  word;
+
+    if (len == sizeof(uint64_t)) {
+        ngx_memcpy(&word, data, sizeof(uint64_t));
+        return word;
+    }
+
+    word = 0;
+    ngx_memcpy(&word, data, len);
+
+    return word;
 }
 
 
@@ -459,7 +522,7 @@ ngx_messaging_ring_peek(ngx_messaging_ring_reader_t *reader,
     reader->position = reader->cursor;
     reader->len = header[1] >> 32;
     reader->hash = (uint32_t) header[1];
-    reader->crc = (uint32_t) (header[2] >> 32);
+    reader->sum = (uint32_t) (header[2] >> 32);
 
     if (header[0] != ngx_messaging_ring_word_of(state)
         || (uint32_t) header[2] != ngx_messaging_ring_check(header)
@@ -528,7 +591,8 @@ ngx_messaging_ring_copy(ngx_messaging_ring_reader_t *reader, uint64_t *p)
 
     ngx_messaging_ring_skip(reader);
 
-    return (crc32(0, data, reader->len) == reader->crc) ? NGX_OK : NGX_ERROR;
+    return (ngx_messaging_ring_sum(data, reader->len) == reader->sum)
+           ? NGX_OK : NGX_ERROR;
 }
 
 

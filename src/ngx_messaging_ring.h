@@ -49,9 +49,18 @@
  * - head and states change by CAS with acquire and release, and are read with
  *   acquire: who sees a ticket beyond a record sees that it was marked, who
  *   sees a record committed sees its contents;
+ * - who sees the state of a later lap sees a head of that lap: whoever marked
+ *   it had.  So a state that is not what it should be is told from an old one
+ *   by a second look at head;
  * - contents are words, read and written relaxed.  A release fence between
  *   step 2 and 4, an acquire fence between copying and the second look at
- *   head: who has copied a word of a later lap sees a head of that lap.
+ *   head: who has copied a word of a later lap sees a head of that lap;
+ * - an intent is relaxed: who claims a number comes after the process that had
+ *   it.  If that was only stopped for long, a record may be left to be given
+ *   up by its readers.
+ *
+ * t/model/ring.pml has these steps and orders, and t/util/model checks all that
+ * can come of them: none is there for nothing.
  *
  * Tickets begin anew after 2^42 cells, which are some weeks at a million per
  * second: until then no two words of a state are the same.  What is compared
@@ -116,7 +125,7 @@ typedef struct {
     uint64_t                     position;
     size_t                       len;
     uint32_t                     hash;
-    uint32_t                     crc;
+    uint32_t                     sum;
     uint64_t                     state;
 } ngx_messaging_ring_reader_t;
 

@@ -529,6 +529,18 @@ ring_foreign(void)
     }
 
     ring_set_up(RING_CELLS);
+    ring_put(1, "abcdefghijklmnop");
+
+    cell = ngx_messaging_ring_cell(ring, 0);
+    word = cell->words[3];
+    cell->words[3] = cell->words[4];
+    cell->words[4] = word;
+
+    unit_int(ngx_messaging_ring_next(&reader, 0), NGX_OK, "a record is found");
+    unit_int(ngx_messaging_ring_copy(&reader, buffer), NGX_ERROR,
+             "... and lost if its words are in another order");
+
+    ring_set_up(RING_CELLS);
     ring_put(1, "short");
     ring_put(1, "next");
 
