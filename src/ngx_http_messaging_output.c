@@ -12,8 +12,10 @@
  * The sending half of a session: a queue of pointers to shared frames.
  *
  * Queueing only posts the session; whatever has gathered by the end of the
- * turn of the event loop leaves in as few calls as possible.  Over TLS frames
- * are gathered into one record, else a writev() takes them where they are.
+ * turn of the event loop leaves in as few calls as possible.  What fits into
+ * one record of TLS is gathered: to copy some small frames costs less than to
+ * describe each of them to the kernel.  Of more, writev() takes the frames
+ * where they are, if there is no TLS.
  */
 
 
@@ -35,7 +37,11 @@ static ngx_int_t ngx_http_messaging_output_header(
     ngx_http_messaging_session_t *s);
 static ssize_t ngx_http_messaging_output_chain(
     ngx_http_messaging_session_t *s);
+static ssize_t ngx_http_messaging_output_flat(
+    ngx_http_messaging_session_t *s);
 static ssize_t ngx_http_messaging_output_record(
+    ngx_http_messaging_session_t *s);
+static size_t ngx_http_messaging_output_gather(
     ngx_http_messaging_session_t *s);
 static void ngx_http_messaging_output_sent(ngx_http_messaging_session_t *s,
     size_t n);
@@ -276,8 +282,17 @@ ngx_http_messaging_output(ngx_http_messaging_session_t *s)
             break;
         }
 
-        n = (c->ssl) ? ngx_http_messaging_output_record(s)
-                     : ngx_http_messaging_output_chain(s);
+        if (c->ssl) {
+            n = ngx_http_messaging_output_record(s);
+
+        } else if (s->out->next == NULL
+                   || s->queued <= NGX_HTTP_MESSAGING_RECORD)
+        {
+            n = ngx_http_messaging_output_flat(s);
+
+        } else {
+            n = ngx_http_messaging_output_chain(s);
+        }
 
         if (n == NGX_ERROR) {
             rc = NGX_ERROR;
@@ -384,6 +399,33 @@ ngx_http_messaging_output_chain(ngx_http_messaging_session_t *s)
 }
 
 
+/* a single frame leaves from where it is, several from the worker's buffer */
+
+static ssize_t
+ngx_http_messaging_output_flat(ngx_http_messaging_session_t *s)
+{
+    size_t             n;
+    u_char            *p;
+    ssize_t            rc;
+    ngx_connection_t  *c;
+
+    c = s->connection;
+
+    if (s->out->next == NULL) {
+        p = s->out->message->data + s->offset;
+        n = s->out->message->len - s->offset;
+
+    } else {
+        p = s->worker->record;
+        n = ngx_http_messaging_output_gather(s);
+    }
+
+    rc = c->send(c, p, n);
+
+    return (rc == NGX_AGAIN) ? 0 : rc;
+}
+
+
 /*
  * A SSL_write() that was not taken has to be repeated with the same bytes at
  * the same address: that part of the queue stays, the buffer is the worker's.
@@ -392,13 +434,36 @@ ngx_http_messaging_output_chain(ngx_http_messaging_session_t *s)
 static ssize_t
 ngx_http_messaging_output_record(ngx_http_messaging_session_t *s)
 {
-    size_t                     n, size, offset;
-    u_char                    *p;
-    ssize_t                    rc;
-    ngx_connection_t          *c;
-    ngx_http_messaging_out_t  *out;
+    size_t             n;
+    ssize_t            rc;
+    ngx_connection_t  *c;
 
     c = s->connection;
+
+    n = ngx_http_messaging_output_gather(s);
+
+    rc = c->send(c, s->worker->record, n);
+
+    if (rc == NGX_AGAIN) {
+        s->pending = n;
+        return 0;
+    }
+
+    s->pending = 0;
+
+    return rc;
+}
+
+
+/* the first bytes of the queue, as many as a record has */
+
+static size_t
+ngx_http_messaging_output_gather(ngx_http_messaging_session_t *s)
+{
+    size_t                     n, size, offset;
+    u_char                    *p;
+    ngx_http_messaging_out_t  *out;
+
     p = s->worker->record;
     size = NGX_HTTP_MESSAGING_RECORD;
     offset = s->offset;
@@ -411,18 +476,7 @@ ngx_http_messaging_output_record(ngx_http_messaging_session_t *s)
         offset = 0;
     }
 
-    n = p - s->worker->record;
-
-    rc = c->send(c, s->worker->record, n);
-
-    if (rc == NGX_AGAIN) {
-        s->pending = n;
-        return 0;
-    }
-
-    s->pending = 0;
-
-    return rc;
+    return p - s->worker->record;
 }
 
 
