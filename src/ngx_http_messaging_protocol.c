@@ -41,6 +41,8 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_messaging_protocol_is_ping(u_char *p, size_t len);
+static ngx_int_t ngx_http_messaging_protocol_is_typing(u_char *p, size_t len,
+    ngx_uint_t *is_typing);
 static void ngx_http_messaging_protocol_dispatch(
     ngx_http_messaging_session_t *s, json_t *frame, const char *type);
 static ngx_int_t ngx_http_messaging_protocol_conversation(
@@ -51,6 +53,8 @@ static void ngx_http_messaging_protocol_ping(ngx_http_messaging_session_t *s,
     json_t *frame, ngx_str_t *conversation);
 static void ngx_http_messaging_protocol_typing_frame(
     ngx_http_messaging_session_t *s, json_t *frame, ngx_str_t *conversation);
+static void ngx_http_messaging_protocol_said(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, ngx_uint_t is_typing);
 static void ngx_http_messaging_protocol_hold(ngx_http_messaging_session_t *s,
     ngx_http_messaging_subscription_t *sub, ngx_uint_t is_typing);
 static void ngx_http_messaging_protocol_read(ngx_http_messaging_session_t *s,
@@ -102,10 +106,18 @@ void
 ngx_http_messaging_protocol_input(ngx_http_messaging_session_t *s, u_char *p,
     size_t len)
 {
-    json_t  *frame, *type;
+    json_t      *frame, *type;
+    ngx_uint_t   is_typing;
 
     if (ngx_http_messaging_protocol_is_ping(p, len) == NGX_OK) {
         ngx_http_messaging_protocol_ping(s, NULL, NULL);
+        return;
+    }
+
+    if (s->conf->endpoint == NGX_HTTP_MESSAGING_ENDPOINT_ONE
+        && ngx_http_messaging_protocol_is_typing(p, len, &is_typing) == NGX_OK)
+    {
+        ngx_http_messaging_protocol_said(s, &s->conversation, is_typing);
         return;
     }
 
@@ -203,6 +215,37 @@ ngx_http_messaging_protocol_is_ping(u_char *p, size_t len)
 
     if (len == sizeof(spaced) - 1 && ngx_memcmp(p, spaced, len) == 0) {
         return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* the commonest one of a busy client, in the same two ways of writing it */
+
+static ngx_int_t
+ngx_http_messaging_protocol_is_typing(u_char *p, size_t len,
+    ngx_uint_t *is_typing)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        ngx_str_t   text;
+        ngx_uint_t  is_typing;
+    } texts[] = {
+        { ngx_string("{\"type\":\"typing\",\"is_typing\":true}"), 1 },
+        { ngx_string("{\"type\":\"typing\",\"is_typing\":false}"), 0 },
+        { ngx_string("{\"type\": \"typing\", \"is_typing\": true}"), 1 },
+        { ngx_string("{\"type\": \"typing\", \"is_typing\": false}"), 0 }
+    };
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (len == texts[i].text.len
+            && ngx_memcmp(p, texts[i].text.data, len) == 0)
+        {
+            *is_typing = texts[i].is_typing;
+            return NGX_OK;
+        }
     }
 
     return NGX_DECLINED;
@@ -322,7 +365,15 @@ static void
 ngx_http_messaging_protocol_typing_frame(ngx_http_messaging_session_t *s,
     json_t *frame, ngx_str_t *conversation)
 {
-    ngx_uint_t                          is_typing;
+    ngx_http_messaging_protocol_said(s, conversation,
+                ngx_messaging_json_bool(json_object_get(frame, "is_typing")));
+}
+
+
+static void
+ngx_http_messaging_protocol_said(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation, ngx_uint_t is_typing)
+{
     ngx_http_messaging_subscription_t  *sub;
 
     sub = ngx_http_messaging_relay_member(s, conversation, NULL);
@@ -335,8 +386,6 @@ ngx_http_messaging_protocol_typing_frame(ngx_http_messaging_session_t *s,
                                        "read only");
         return;
     }
-
-    is_typing = ngx_messaging_json_bool(json_object_get(frame, "is_typing"));
 
     /* the one that ends it always goes out: there is but one of it */
 

@@ -332,3 +332,28 @@ ann:   send_series 1..65 {"type":"typing"}
 ann:   uncork
 ann:   recv {"type":"error","code":"unavailable","message":"<string>"}
 ann:   recv_none 100ms
+
+
+
+=== TEST 15: what is known by its bytes means the same as what is parsed
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":2,"exp":"+60"}
+--- websocket
+ann: connect /ws/messaging/7/?token=$jwt_ann
+bob: connect_apart ann /ws/messaging/7/?token=$jwt_bob
+ann: send_text {"type": "typing", "is_typing": true}
+bob: recv {"type":"typing_indicator","user_id":1,"is_typing":true}
+ann: send_text {"type": "typing", "is_typing": false}
+bob: recv {"type":"typing_indicator","user_id":1,"is_typing":false}
+ann: send_text {"type":"typing","is_typing":true}
+bob: recv {"type":"typing_indicator","user_id":1,"is_typing":true}
+ann: send_text {"type":"typing","is_typing":false}
+bob: recv {"type":"typing_indicator","user_id":1,"is_typing":false}
+ann: send_text {"type":"typing","is_typing":true }
+bob: recv {"type":"typing_indicator","user_id":1,"is_typing":true}
+ann: send_text {"type":"typing","is_typing":trae}
+ann: recv {"type":"error","code":"invalid_json","message":"a JSON object within the limits is expected"}
+ann: send_text {"type":"typing","is_typing": false}
+bob: recv {"type":"typing_indicator","user_id":1,"is_typing":false}
+ann,bob: recv_none 100ms
