@@ -257,6 +257,13 @@ ngx_http_messaging_keys_secret(ngx_conf_t *cf, ngx_messaging_jwks_t *keys,
 
         error = ngx_messaging_jwks_add_secret(keys, alg, kid, &secret, &weak);
 
+        if (error == NULL
+            && ngx_messaging_jwt_try(&keys->keys[keys->nelts - 1], ngx_time())
+               != NGX_OK)
+        {
+            error = "libjwt does not agree about this secret";
+        }
+
     } else {
         error = ngx_messaging_jwks_add_pem(keys, alg, kid, text);
     }

@@ -272,18 +272,18 @@ static size_t
 ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf, u_char *p,
     u_char *last, u_char **value)
 {
-    u_char      *v, *start;
+    u_char      *v;
     ngx_str_t   *name;
     ngx_uint_t   i;
 
+    /*
+     * a value is looked for behind each "?" and "&", and where the text
+     * begins; base64url and dots make most of it
+     */
+
     name = mmcf->arguments.elts;
-    start = p;
 
-    for ( /* void */ ; p < last; p++) {
-
-        if (p != start && p[-1] != '?' && p[-1] != '&') {
-            continue;
-        }
+    for ( ;; ) {
 
         for (i = 0; i < mmcf->arguments.nelts; i++) {
 
@@ -297,8 +297,9 @@ ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf, u_char *p,
             v = p + name[i].len + 1;
             *value = v;
 
-            while (v < last && *v != '&' && *v != ' ' && *v != '#'
-                   && *v != '"')
+            while (v < last
+                   && (*v > '?'
+                       || (*v != '&' && *v != ' ' && *v != '#' && *v != '"')))
             {
                 v++;
             }
@@ -307,7 +308,15 @@ ngx_http_messaging_log_find(ngx_http_messaging_main_conf_t *mmcf, u_char *p,
                 return v - *value;
             }
         }
-    }
 
-    return 0;
+        while (p < last && (*p > '?' || (*p != '?' && *p != '&'))) {
+            p++;
+        }
+
+        if (p >= last) {
+            return 0;
+        }
+
+        p++;
+    }
 }

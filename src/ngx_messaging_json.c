@@ -163,11 +163,18 @@ ngx_messaging_json_skip_scalar(u_char *p, u_char *last)
 json_t *
 ngx_messaging_json_object(u_char *p, size_t len, ngx_uint_t values)
 {
-    json_t  *value;
-
     if (ngx_messaging_json_scan(p, len, values) != NGX_OK) {
         return NULL;
     }
+
+    return ngx_messaging_json_load(p, len);
+}
+
+
+json_t *
+ngx_messaging_json_load(u_char *p, size_t len)
+{
+    json_t  *value;
 
     value = json_loadb((char *) p, len, JSON_REJECT_DUPLICATES, NULL);
     if (value == NULL) {

@@ -30,6 +30,7 @@
  * (JSON_REJECT_DUPLICATES, nothing behind it).  The caller owns the result
  * and gives it back by json_decref(); NULL if it is not such an object.
  * "values" is usually NGX_MESSAGING_JSON_MAX_VALUES.
+ * ngx_messaging_json_load() is the same for a text that was scanned before.
  *
  * ngx_messaging_json_bool() is Python's bool(): false for null, false, 0,
  * 0.0, "", [] and {}; true for anything else; an absent value (NULL) is true.
@@ -44,6 +45,7 @@
 
 ngx_int_t ngx_messaging_json_scan(u_char *p, size_t len, ngx_uint_t values);
 json_t *ngx_messaging_json_object(u_char *p, size_t len, ngx_uint_t values);
+json_t *ngx_messaging_json_load(u_char *p, size_t len);
 ngx_uint_t ngx_messaging_json_bool(json_t *value);
 u_char *ngx_messaging_json_rfc3339(u_char *p, int64_t msec);
 

@@ -8,18 +8,19 @@
  * Tokens, RFC 7519, checked along the lines of RFC 8725.  The order matters:
  * first our own strict reading of the form and of the header, then the choice
  * of a key that pins the algorithm, then the signature, and only then the
- * claims.  No library sees a token before its algorithm and key are settled,
- * since libjwt, up to 2.x, takes the word of the token for its algorithm.
+ * claims.  No library sees a token before its algorithm and key are settled.
  *
- * HS* is verified by libjwt.  RS*, ES*, PS* and EdDSA are verified with the
- * keys that were parsed at configuration time: libjwt, up to 2.x, would parse
- * the PEM again for each token, at many times the cost of the verification.
+ * HS* is verified by OpenSSL's HMAC: libjwt, up to 2.x, would parse header and
+ * payload again, and takes the word of the token for its algorithm.  RS*, ES*,
+ * PS* and EdDSA are verified with the keys that were parsed at configuration
+ * time: libjwt would parse the PEM for each token, at many times the cost.
  *
  * Nothing is allocated here by a length that a token claims; all it decodes
  * to fits in one buffer on the stack.
  */
 
 
+#include "ngx_messaging_hmac.h"
 #include "ngx_messaging_jwt.h"
 #include "ngx_messaging_json.h"
 
@@ -27,16 +28,12 @@
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/hmac.h>
 #include <openssl/rsa.h>
-
-#if !(NGX_MESSAGING_LIBJWT3)
-#include <jwt.h>
-#endif
 
 
 #define NGX_MESSAGING_JWT_MAX_TRIES   8
 #define NGX_MESSAGING_JWT_MAX_CLAIM   255       /* bytes of a claim's name */
+#define NGX_MESSAGING_JWT_MAX_MEMO    256       /* bytes of a header */
 
 /* two integers of 66 bytes and a sign, with headers of two and three bytes */
 #define NGX_MESSAGING_JWT_MAX_DER     (3 + 2 * (2 + 1 + 66))
@@ -72,7 +69,24 @@ typedef struct {
 } ngx_messaging_jwt_t;
 
 
+/* the last header that was read: those of one issuer are all the same */
+
+typedef struct {
+    size_t                    len;         /* 0: there was none */
+    size_t                    kid;
+    ngx_messaging_jwt_alg_t  *alg;
+
+    unsigned                  named:1;
+    unsigned                  access:1;
+
+    u_char                    text[NGX_MESSAGING_JWT_MAX_MEMO];
+    u_char                    name[NGX_MESSAGING_JWT_MAX_MEMO];
+} ngx_messaging_jwt_memo_t;
+
+
 static ngx_int_t ngx_messaging_jwt_split(ngx_messaging_jwt_t *jwt);
+static ngx_int_t ngx_messaging_jwt_recall(ngx_messaging_jwt_t *jwt);
+static void ngx_messaging_jwt_note(ngx_messaging_jwt_t *jwt);
 static ngx_int_t ngx_messaging_jwt_header(ngx_messaging_jwt_t *jwt);
 static ngx_int_t ngx_messaging_jwt_header_typ(ngx_messaging_jwt_t *jwt);
 static ngx_uint_t ngx_messaging_jwt_same(const char *text, const char *lower);
@@ -80,10 +94,6 @@ static ngx_int_t ngx_messaging_jwt_keys(ngx_messaging_jwt_t *jwt,
     ngx_messaging_jwt_policy_t *policy);
 static ngx_int_t ngx_messaging_jwt_key(ngx_messaging_jwt_t *jwt,
     ngx_messaging_jwk_t *key);
-#if !(NGX_MESSAGING_LIBJWT3)
-static ngx_int_t ngx_messaging_jwt_libjwt(ngx_messaging_jwt_t *jwt,
-    ngx_messaging_jwk_t *key);
-#endif
 static ngx_int_t ngx_messaging_jwt_hmac(ngx_messaging_jwt_t *jwt,
     ngx_messaging_jwk_t *key);
 static ngx_int_t ngx_messaging_jwt_evp(ngx_messaging_jwt_t *jwt,
@@ -136,6 +146,9 @@ static const char  *ngx_messaging_jwt_reasons[] = {
 };
 
 
+static ngx_messaging_jwt_memo_t  ngx_messaging_jwt_memo;
+
+
 ngx_int_t
 ngx_messaging_jwt_verify(ngx_messaging_jwt_policy_t *policy, ngx_str_t *token,
     int64_t now, ngx_messaging_jwt_claims_t *claims)
@@ -150,8 +163,12 @@ ngx_messaging_jwt_verify(ngx_messaging_jwt_policy_t *policy, ngx_str_t *token,
 
     rc = ngx_messaging_jwt_split(&jwt);
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_OK && ngx_messaging_jwt_recall(&jwt) != NGX_OK) {
         rc = ngx_messaging_jwt_header(&jwt);
+
+        if (rc == NGX_OK) {
+            ngx_messaging_jwt_note(&jwt);
+        }
     }
 
     if (rc == NGX_OK) {
@@ -160,9 +177,8 @@ ngx_messaging_jwt_verify(ngx_messaging_jwt_policy_t *policy, ngx_str_t *token,
 
     if (rc == NGX_OK) {
         claims->algorithm = jwt.alg->alg;
-        claims->payload = ngx_messaging_json_object(jwt.payload.data,
-                                               jwt.payload.len,
-                                               NGX_MESSAGING_JWT_MAX_VALUES);
+        claims->payload = ngx_messaging_json_load(jwt.payload.data,
+                                                  jwt.payload.len);
 
         if (claims->payload == NULL) {
             rc = NGX_MESSAGING_JWT_MALFORMED;
@@ -267,7 +283,7 @@ ngx_messaging_jwt_split(ngx_messaging_jwt_t *jwt)
         }
     }
 
-    /* libjwt parses the payload before it verifies the signature */
+    /* whoever made it: what is beyond the bounds has not even a signature */
 
     if (ngx_messaging_json_scan(jwt->payload.data, jwt->payload.len,
                                 NGX_MESSAGING_JWT_MAX_VALUES)
@@ -277,6 +293,58 @@ ngx_messaging_jwt_split(ngx_messaging_jwt_t *jwt)
     }
 
     return NGX_OK;
+}
+
+
+/* what a header says depends on its bytes alone */
+
+static ngx_int_t
+ngx_messaging_jwt_recall(ngx_messaging_jwt_t *jwt)
+{
+    ngx_messaging_jwt_memo_t  *memo;
+
+    memo = &ngx_messaging_jwt_memo;
+
+    if (jwt->header.len != memo->len
+        || ngx_memcmp(jwt->header.data, memo->text, memo->len) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    jwt->alg = memo->alg;
+    jwt->named = memo->named;
+    jwt->access = memo->access;
+    jwt->kid.data = memo->name;
+    jwt->kid.len = memo->kid;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_messaging_jwt_note(ngx_messaging_jwt_t *jwt)
+{
+    ngx_messaging_jwt_memo_t  *memo;
+
+    memo = &ngx_messaging_jwt_memo;
+
+    if (jwt->header.len > NGX_MESSAGING_JWT_MAX_MEMO
+        || jwt->kid.len > NGX_MESSAGING_JWT_MAX_MEMO)
+    {
+        return;
+    }
+
+    memo->len = jwt->header.len;
+    memo->alg = jwt->alg;
+    memo->named = jwt->named;
+    memo->access = jwt->access;
+    memo->kid = jwt->kid.len;
+
+    ngx_memcpy(memo->text, jwt->header.data, jwt->header.len);
+
+    if (jwt->kid.len) {
+        ngx_memcpy(memo->name, jwt->kid.data, jwt->kid.len);
+    }
 }
 
 
@@ -306,6 +374,7 @@ ngx_messaging_jwt_header(ngx_messaging_jwt_t *jwt)
     value = json_object_get(jwt->json, "kid");
 
     jwt->named = (value != NULL);
+    ngx_str_null(&jwt->kid);
 
     if (value) {
         if (!json_is_string(value)
@@ -446,80 +515,20 @@ ngx_messaging_jwt_key(ngx_messaging_jwt_t *jwt, ngx_messaging_jwk_t *key)
         return ngx_messaging_jwt_evp(jwt, key);
     }
 
-#if !(NGX_MESSAGING_LIBJWT3)
-
-    /* libjwt 1.10 refuses any type but "JWT" */
-
-    if (!jwt->access) {
-        return ngx_messaging_jwt_libjwt(jwt, key);
-    }
-
-#endif
-
     return ngx_messaging_jwt_hmac(jwt, key);
 }
 
 
-#if !(NGX_MESSAGING_LIBJWT3)
-
-static ngx_int_t
-ngx_messaging_jwt_libjwt(ngx_messaging_jwt_t *jwt, ngx_messaging_jwk_t *key)
-{
-    int        rc;
-    jwt_t     *object;
-    jwt_alg_t  alg, want;
-    char       text[NGX_MESSAGING_JWT_MAX_LEN + 1];
-
-    switch (jwt->alg->alg) {
-
-    case NGX_MESSAGING_JWA_HS256:
-        want = JWT_ALG_HS256;
-        break;
-
-    case NGX_MESSAGING_JWA_HS384:
-        want = JWT_ALG_HS384;
-        break;
-
-    default: /* NGX_MESSAGING_JWA_HS512 */
-        want = JWT_ALG_HS512;
-        break;
-    }
-
-    ngx_memcpy(text, jwt->token.data, jwt->token.len);
-    text[jwt->token.len] = '\0';
-
-    object = NULL;
-
-    rc = jwt_decode(&object, text, key->secret.data, (int) key->secret.len);
-
-    if (rc != 0) {
-        return (rc == ENOMEM) ? NGX_MESSAGING_JWT_INTERNAL
-                              : NGX_MESSAGING_JWT_SIGNATURE;
-    }
-
-    /* short of memory for the key, 1.10 returns success and a "none" */
-
-    alg = jwt_get_alg(object);
-
-    jwt_free(object);
-
-    return (alg == want) ? NGX_OK : NGX_MESSAGING_JWT_INTERNAL;
-}
-
-#endif
-
-
-/* for HS* tokens that libjwt does not take; RFC 7518, section 3.2 */
+/* RFC 7518, section 3.2 */
 
 static ngx_int_t
 ngx_messaging_jwt_hmac(ngx_messaging_jwt_t *jwt, ngx_messaging_jwk_t *key)
 {
-    u_char        mac[EVP_MAX_MD_SIZE];
-    unsigned int  len;
+    size_t  len;
+    u_char  mac[EVP_MAX_MD_SIZE];
 
-    if (HMAC(jwt->alg->md(), key->secret.data, (int) key->secret.len,
-             jwt->input.data, jwt->input.len, mac, &len)
-        == NULL)
+    if (ngx_messaging_hmac(jwt->alg->alg, &key->secret, &jwt->input, mac, &len)
+        != NGX_OK)
     {
         return NGX_MESSAGING_JWT_INTERNAL;
     }

@@ -92,6 +92,10 @@ typedef struct {
  * bytes without control characters; the name, if it is there, a string (one
  * over NGX_MESSAGING_JWT_MAX_NAME bytes or of another type counts as absent).
  *
+ * ngx_messaging_jwt_try() has a token verified that libjwt makes with the
+ * secret of this key, at the time "now" (seconds): NGX_ERROR if it is refused,
+ * or there is no memory.
+ *
  * ngx_messaging_jwt_reason() is the reason as a word for logs and counters:
  * "missing", "malformed", "algorithm", "key", "signature", "expired",
  * "not_yet", "claim", "user", "internal".
@@ -100,6 +104,7 @@ typedef struct {
 ngx_int_t ngx_messaging_jwt_verify(ngx_messaging_jwt_policy_t *policy,
     ngx_str_t *token, int64_t now, ngx_messaging_jwt_claims_t *claims);
 void ngx_messaging_jwt_free(ngx_messaging_jwt_claims_t *claims);
+ngx_int_t ngx_messaging_jwt_try(ngx_messaging_jwk_t *key, time_t now);
 const char *ngx_messaging_jwt_reason(ngx_int_t rc);
 
 

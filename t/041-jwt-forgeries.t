@@ -355,9 +355,8 @@ hs_access: malformed raw="{\"user_id\":1,\"user_id\":2,\"exp\":\"+60\"}" header=
 nul_behind: malformed raw="{\"user_id\":1,\"exp\":\"+60\"}\0{}"
 array: malformed raw="[1,2]"
 depth_17: malformed raw="{\"user_id\":1,\"exp\":\"+60\",\"x\":[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]}"
-# libjwt reads the payload before it looks at the signature
-text_behind: signature raw="{\"user_id\":1,\"exp\":\"+60\"}x"
-no_json: signature raw="user_id=1"
+text_behind: malformed raw="{\"user_id\":1,\"exp\":\"+60\"}x"
+no_json: malformed raw="user_id=1"
 text_behind_access: malformed raw="{\"user_id\":1,\"exp\":\"+60\"}x" header={"typ":"at+jwt"}
 
 

@@ -4,6 +4,7 @@
  */
 
 
+#include "../../src/ngx_messaging_hmac.c"
 #include "../../src/ngx_messaging_json.c"
 #include "../../src/ngx_messaging_jwk.c"
 #include "../../src/ngx_messaging_jwks.c"

@@ -4,6 +4,7 @@
  */
 
 
+#include "../../src/ngx_messaging_hmac.c"
 #include "../../src/ngx_messaging_json.c"
 #include "../../src/ngx_messaging_jwk.c"
 #include "../../src/ngx_messaging_jwks.c"
@@ -758,7 +759,7 @@ test_salts(void)
 }
 
 
-/* by libjwt, and as at+jwt by our own function */
+/* what libjwt takes, and what it does not */
 
 static void
 test_macs(void)

@@ -17,6 +17,10 @@
 
 #include "jose.h"
 
+#if !(NGX_MESSAGING_LIBJWT3)
+#include <jwt.h>
+#endif
+
 
 #define NOW       1800000000000LL        /* 2027-01-15T08:00:00Z */
 #define GOOD      "{\"exp\":1800000060,\"user_id\":42}"
