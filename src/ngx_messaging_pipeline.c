@@ -14,12 +14,12 @@
 #define NGX_MESSAGING_PIPELINE_MIN_RING   64
 #define NGX_MESSAGING_PIPELINE_KEEP_RING  1024    /* when all is answered */
 
-/* commands of more arguments need an allocation */
-#define NGX_MESSAGING_PIPELINE_ARGS       16
+/* "*" or "$", a length and CRLF */
+#define NGX_MESSAGING_PIPELINE_LENGTH     (1 + NGX_SIZE_T_LEN + 2)
 
 
-static ngx_int_t ngx_messaging_pipeline_append(ngx_messaging_pipeline_t *pl,
-    ngx_uint_t argc, const char **args, size_t *lens);
+static u_char *ngx_messaging_pipeline_length(u_char *p, u_char type,
+    size_t len);
 static ngx_int_t ngx_messaging_pipeline_reserve(ngx_messaging_pipeline_t *pl,
     size_t len);
 static ngx_int_t ngx_messaging_pipeline_reserve_pending(
@@ -65,14 +65,14 @@ ngx_int_t
 ngx_messaging_pipeline_send(ngx_messaging_pipeline_t *pl, ngx_uint_t argc,
     ngx_str_t *argv)
 {
-    size_t        size, *lens, small_lens[NGX_MESSAGING_PIPELINE_ARGS];
-    ngx_int_t     rc;
-    ngx_uint_t    i;
-    const char  **args, *small_args[NGX_MESSAGING_PIPELINE_ARGS];
+    size_t       size, len;
+    u_char      *p;
+    ngx_uint_t   i;
 
     /* the few bytes around each argument do not count */
 
     size = pl->last - pl->pos;
+    len = NGX_MESSAGING_PIPELINE_LENGTH;
 
     for (i = 0; i < argc; i++) {
 
@@ -83,58 +83,50 @@ ngx_messaging_pipeline_send(ngx_messaging_pipeline_t *pl, ngx_uint_t argc,
         }
 
         size += argv[i].len;
+        len += NGX_MESSAGING_PIPELINE_LENGTH + argv[i].len + 2;
     }
 
-    args = small_args;
-    lens = small_lens;
-
-    if (argc > NGX_MESSAGING_PIPELINE_ARGS) {
-        args = ngx_alloc(argc * (sizeof(char *) + sizeof(size_t)), pl->log);
-        if (args == NULL) {
-            return NGX_ERROR;
-        }
-
-        lens = (size_t *) (args + argc);
-    }
-
-    for (i = 0; i < argc; i++) {
-        args[i] = (const char *) argv[i].data;
-        lens[i] = argv[i].len;
-    }
-
-    rc = ngx_messaging_pipeline_append(pl, argc, args, lens);
-
-    if (args != small_args) {
-        ngx_free(args);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_messaging_pipeline_append(ngx_messaging_pipeline_t *pl, ngx_uint_t argc,
-    const char **args, size_t *lens)
-{
-    int         len;
-    char       *command;
-    ngx_int_t   rc;
-
-    len = redisFormatCommandArgv(&command, argc, args, lens);
-
-    if (len < 0) {
+    if (ngx_messaging_pipeline_reserve(pl, len) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rc = ngx_messaging_pipeline_reserve(pl, len);
+    p = ngx_messaging_pipeline_length(pl->last, '*', argc);
 
-    if (rc == NGX_OK) {
-        pl->last = ngx_cpymem(pl->last, command, len);
+    for (i = 0; i < argc; i++) {
+        p = ngx_messaging_pipeline_length(p, '$', argv[i].len);
+
+        if (argv[i].len) {
+            p = ngx_cpymem(p, argv[i].data, argv[i].len);
+        }
+
+        *p++ = CR;
+        *p++ = LF;
     }
 
-    redisFreeCommand(command);
+    pl->last = p;
 
-    return rc;
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_messaging_pipeline_length(u_char *p, u_char type, size_t len)
+{
+    u_char  *digit, digits[NGX_SIZE_T_LEN];
+
+    digit = digits + sizeof(digits);
+
+    do {
+        *--digit = (u_char) ('0' + len % 10);
+        len /= 10;
+    } while (len);
+
+    *p++ = type;
+    p = ngx_cpymem(p, digit, digits + sizeof(digits) - digit);
+    *p++ = CR;
+    *p++ = LF;
+
+    return p;
 }
 
 
