@@ -22,7 +22,7 @@
 #define NGX_HTTP_MESSAGING_IOVECS    64
 
 /* more are needed by a storm only: the memory is given back after it */
-#define NGX_HTTP_MESSAGING_FREE_OUT  4096
+#define NGX_HTTP_MESSAGING_FREE_OUT  16384
 
 
 static ngx_uint_t ngx_http_messaging_output_full(
@@ -483,43 +483,69 @@ ngx_http_messaging_output_gather(ngx_http_messaging_session_t *s)
 static void
 ngx_http_messaging_output_sent(ngx_http_messaging_session_t *s, size_t n)
 {
-    size_t  left;
+    size_t      left;
+    ngx_uint_t  messages;
 
     ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_BYTES_OUT, n);
 
     s->queued -= n;
+    messages = 0;
 
     while (n) {
         left = s->out->message->len - s->offset;
 
         if (n < left) {
             s->offset += n;
-            return;
+            break;
         }
 
         n -= left;
 
-        if (s->out->message->opcode == NGX_MESSAGING_FRAME_TEXT) {
-            s->sent++;
-            ngx_messaging_stat_add(s->worker->slot,
-                                   NGX_MESSAGING_STAT_MESSAGES_OUT, 1);
-        }
+        messages += (s->out->message->opcode == NGX_MESSAGING_FRAME_TEXT);
 
         ngx_http_messaging_output_pop(s);
     }
+
+    s->sent += messages;
+    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_MESSAGES_OUT,
+                           messages);
 }
 
 
 static void
 ngx_http_messaging_output_pop(ngx_http_messaging_session_t *s)
 {
+    ngx_http_messaging_out_t  *out;
+
     s->offset = 0;
 
-    ngx_http_messaging_output_unlink(s, s->out);
+    if (s->shed) {
+        ngx_http_messaging_output_unlink(s, s->out);
 
-    if (s->out == NULL) {
-        ngx_http_messaging_shed_free(s);
+        if (s->out == NULL) {
+            ngx_http_messaging_shed_free(s);
+        }
+
+        return;
     }
+
+    /* the same, for a client that reads what it is sent */
+
+    out = s->out;
+    s->out = out->next;
+
+    if (s->out) {
+        s->out->prev = &s->out;
+
+    } else {
+        s->last_out = &s->out;
+    }
+
+    if (out->message->opcode == NGX_MESSAGING_FRAME_PONG && s->pongs) {
+        s->pongs--;
+    }
+
+    ngx_http_messaging_output_release(s->worker, out);
 }
 
 

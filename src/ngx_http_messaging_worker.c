@@ -32,6 +32,8 @@ static ngx_int_t ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
 static void ngx_http_messaging_worker_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_messaging_worker_t *worker);
 static void ngx_http_messaging_worker_posted(ngx_event_t *ev);
+static void ngx_http_messaging_worker_fetch(ngx_queue_t *posted,
+    ngx_queue_t *q);
 static void ngx_http_messaging_worker_beat(ngx_event_t *ev);
 static void ngx_http_messaging_worker_clock(
     ngx_http_messaging_worker_t *worker);
@@ -351,11 +353,44 @@ ngx_http_messaging_worker_posted(ngx_event_t *ev)
         q = ngx_queue_head(&posted);
         s = ngx_queue_data(q, ngx_http_messaging_session_t, posted);
 
+        ngx_http_messaging_worker_fetch(&posted, q);
+
         ngx_queue_remove(q);
         s->is_posted = 0;
 
         ngx_http_messaging_session_handle(s);
     }
+}
+
+
+/* what of the next ones will be needed, while this one is in the kernel */
+
+static void
+ngx_http_messaging_worker_fetch(ngx_queue_t *posted, ngx_queue_t *q)
+{
+    ngx_http_messaging_session_t  *s;
+
+    q = ngx_queue_next(q);
+
+    if (q == ngx_queue_sentinel(posted)) {
+        return;
+    }
+
+    s = ngx_queue_data(q, ngx_http_messaging_session_t, posted);
+
+    __builtin_prefetch(s->connection->write);
+    __builtin_prefetch(s->out);
+
+    q = ngx_queue_next(q);
+
+    if (q == ngx_queue_sentinel(posted)) {
+        return;
+    }
+
+    s = ngx_queue_data(q, ngx_http_messaging_session_t, posted);
+
+    __builtin_prefetch(s->connection);
+    __builtin_prefetch(ngx_queue_next(q));
 }
 
 

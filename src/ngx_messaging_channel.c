@@ -12,6 +12,7 @@
 
 #define NGX_MESSAGING_CHANNEL_BUCKETS  64
 #define NGX_MESSAGING_CHANNEL_MEMBERS  2
+#define NGX_MESSAGING_CHANNEL_AHEAD    4
 
 
 static uint64_t ngx_messaging_channel_hash(ngx_messaging_channels_t *chs,
@@ -332,6 +333,13 @@ ngx_messaging_channel_deliver(ngx_messaging_channels_t *chs,
     n = ch->nelts;
 
     for (i = 0; i < n; i++) {
+
+        /* members lie anywhere: one is fetched while others have their turn */
+
+        if (i + NGX_MESSAGING_CHANNEL_AHEAD < n) {
+            __builtin_prefetch(ch->members[i + NGX_MESSAGING_CHANNEL_AHEAD]);
+        }
+
         chs->events->message(ch->members[i], d);
     }
 }
