@@ -380,19 +380,19 @@ location "/ws/chat/" has "messaging on", but does not say who may enter: write "
             messaging_access redis=members:$arg_id;
         }
 --- error_log
-"messaging_access redis=members:$arg_id" is not there yet, use "any" or "claim=<name>"
+"messaging_access redis=members:$arg_id" is not there yet, use "any", "claim=<name>" or "request=<uri>"
 
 
 
-=== TEST 41: "messaging_access request=" is not there yet
+=== TEST 41: a request to nowhere
 --- config
         location = /ws/messaging/ {
             messaging on;
             messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
-            messaging_access request=/auth;
+            messaging_access request=;
         }
 --- error_log
-"messaging_access request=/auth" is not there yet, use "any" or "claim=<name>"
+invalid access "request=", it must be "any", "claim=<name>" or "request=<uri>"
 
 
 
@@ -403,7 +403,7 @@ location "/ws/chat/" has "messaging on", but does not say who may enter: write "
             messaging_access all;
         }
 --- error_log
-invalid access "all", it must be "any" or "claim=<name>"
+invalid access "all", it must be "any", "claim=<name>" or "request=<uri>"
 
 
 
@@ -414,7 +414,7 @@ invalid access "all", it must be "any" or "claim=<name>"
             messaging_access claim=;
         }
 --- error_log
-invalid access "claim=", it must be "any" or "claim=<name>"
+invalid access "claim=", it must be "any", "claim=<name>" or "request=<uri>"
 
 
 
