@@ -22,7 +22,10 @@
  *
  * A flag says that the worker has been woken and has not looked yet: a burst
  * costs one write().  The worker empties the eventfd before it takes the flag
- * back, and looks afterwards; in another order a wake-up could be lost.
+ * back, and looks afterwards; in another order a wake-up could be lost.  A
+ * sequentially consistent fence is between a record and the look at who wants
+ * it, and between what is wanted and the look at where the ring ends: so who
+ * is not woken for a record begins behind it.  See t/model/wake.pml.
  *
  * A wake-up is lost nevertheless if who sends it is killed, or stopped, before
  * the write(), and nobody else would write() either, for the flag is set.  Or
