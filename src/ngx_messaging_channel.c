@@ -14,6 +14,9 @@
 #define NGX_MESSAGING_CHANNEL_MEMBERS  2
 #define NGX_MESSAGING_CHANNEL_AHEAD    4
 
+#define ngx_messaging_channel_size(n)                                         \
+    ((n) * sizeof(ngx_messaging_subscriber_t *))
+
 
 static uint64_t ngx_messaging_channel_hash(ngx_messaging_channels_t *chs,
     ngx_str_t *name);
@@ -21,6 +24,8 @@ static ngx_messaging_channel_t *ngx_messaging_channel_lookup(
     ngx_messaging_channels_t *chs, uint64_t hash, ngx_str_t *name);
 static ngx_messaging_channel_t *ngx_messaging_channel_create(
     ngx_messaging_channels_t *chs, uint64_t hash, ngx_str_t *name);
+static void ngx_messaging_channel_destroy(ngx_messaging_channels_t *chs,
+    ngx_messaging_channel_t *ch);
 static void ngx_messaging_channels_grow(ngx_messaging_channels_t *chs);
 
 
@@ -37,6 +42,8 @@ ngx_messaging_channels_init(ngx_messaging_channels_t *chs,
     if (chs->buckets == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_messaging_arena_init(&chs->arena, ngx_cycle->log);
 
     chs->nbuckets = NGX_MESSAGING_CHANNEL_BUCKETS;
     chs->events = events;
@@ -69,8 +76,7 @@ ngx_messaging_channels_free(ngx_messaging_channels_t *chs)
         for (ch = chs->buckets[i]; ch; ch = next) {
             next = ch->next;
 
-            ngx_free(ch->members);
-            ngx_free(ch);
+            ngx_messaging_channel_destroy(chs, ch);
         }
     }
 
@@ -150,17 +156,20 @@ ngx_messaging_channel_create(ngx_messaging_channels_t *chs, uint64_t hash,
 {
     ngx_messaging_channel_t  *ch, **bucket;
 
-    ch = ngx_calloc(offsetof(ngx_messaging_channel_t, name) + name->len,
-                    ngx_cycle->log);
+    ch = ngx_messaging_arena_alloc(&chs->arena,
+                                   offsetof(ngx_messaging_channel_t, name)
+                                   + name->len);
     if (ch == NULL) {
         return NULL;
     }
 
-    ch->members = ngx_alloc(NGX_MESSAGING_CHANNEL_MEMBERS
-                            * sizeof(ngx_messaging_subscriber_t *),
-                            ngx_cycle->log);
+    ch->members = ngx_messaging_arena_alloc(&chs->arena,
+                    ngx_messaging_channel_size(NGX_MESSAGING_CHANNEL_MEMBERS));
+
     if (ch->members == NULL) {
-        ngx_free(ch);
+        ngx_messaging_arena_free(&chs->arena, ch,
+                                 offsetof(ngx_messaging_channel_t, name)
+                                 + name->len);
         return NULL;
     }
 
@@ -236,15 +245,16 @@ ngx_messaging_channel_join(ngx_messaging_channels_t *chs, ngx_str_t *name,
     if (ch->nelts == ch->nalloc) {
         n = ch->nalloc * 2;
 
-        members = ngx_alloc(n * sizeof(ngx_messaging_subscriber_t *),
-                            ngx_cycle->log);
+        members = ngx_messaging_arena_alloc(&chs->arena,
+                                            ngx_messaging_channel_size(n));
         if (members == NULL) {
             return NGX_ERROR;
         }
 
         ngx_memcpy(members, ch->members,
                    ch->nelts * sizeof(ngx_messaging_subscriber_t *));
-        ngx_free(ch->members);
+        ngx_messaging_arena_free(&chs->arena, ch->members,
+                                 ngx_messaging_channel_size(ch->nalloc));
 
         ch->members = members;
         ch->nalloc = n;
@@ -309,8 +319,19 @@ ngx_messaging_channel_settle(ngx_messaging_channels_t *chs,
     *p = ch->next;
     chs->nelts--;
 
-    ngx_free(ch->members);
-    ngx_free(ch);
+    ngx_messaging_channel_destroy(chs, ch);
+}
+
+
+static void
+ngx_messaging_channel_destroy(ngx_messaging_channels_t *chs,
+    ngx_messaging_channel_t *ch)
+{
+    ngx_messaging_arena_free(&chs->arena, ch->members,
+                             ngx_messaging_channel_size(ch->nalloc));
+    ngx_messaging_arena_free(&chs->arena, ch,
+                             offsetof(ngx_messaging_channel_t, name)
+                             + ch->len);
 }
 
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_messaging.h"
+#include "ngx_messaging_arena.h"
 #include "ngx_messaging_message.h"
 
 
@@ -87,6 +88,7 @@ struct ngx_messaging_channels_s {
     ngx_uint_t                     nelts;
     ngx_uint_t                     active;      /* that have members */
     uint64_t                       seed[2];
+    ngx_messaging_arena_t          arena;       /* of channels and members */
 
     ngx_messaging_member_events_t *events;
     ngx_messaging_interest_pt      interest;
