@@ -240,6 +240,8 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
 
     ngx_http_messaging_session_uncount(s);
 
+    worker->nfreed++;
+
     if (s->open) {
 
         /* who was refused with a Close frame has a code, but was never in */

@@ -209,6 +209,9 @@ struct ngx_http_messaging_worker_s {
     ngx_uint_t                         drain_total;
     ngx_uint_t                         draining;
     ngx_uint_t                         nrefusals;     /* that wait */
+    ngx_uint_t                         nfreed;        /* pools of requests, in
+                                                         this beat */
+    ngx_uint_t                         untrimmed;     /* ... before it */
 
     int64_t                            clock;         /* less monotonic */
 

@@ -14,6 +14,10 @@
 
 #include <openssl/rand.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 
 /*
  * What a worker has once: registry, broker, timers, buffers.  It hangs on the
@@ -23,6 +27,10 @@
 
 #define NGX_HTTP_MESSAGING_DRAIN_TICK  50
 #define NGX_HTTP_MESSAGING_CLOCK_STEP  1000         /* ms */
+
+/* so many requests leave behind what is worth looking for */
+
+#define NGX_HTTP_MESSAGING_TRIM        100
 
 
 static void ngx_http_messaging_worker_tell(ngx_cycle_t *cycle,
@@ -35,6 +43,8 @@ static void ngx_http_messaging_worker_posted(ngx_event_t *ev);
 static void ngx_http_messaging_worker_fetch(ngx_queue_t *posted,
     ngx_queue_t *q);
 static void ngx_http_messaging_worker_beat(ngx_event_t *ev);
+static void ngx_http_messaging_worker_trim(
+    ngx_http_messaging_worker_t *worker);
 static void ngx_http_messaging_worker_clock(
     ngx_http_messaging_worker_t *worker);
 static void ngx_http_messaging_worker_drain_tick(ngx_event_t *ev);
@@ -405,8 +415,39 @@ ngx_http_messaging_worker_beat(ngx_event_t *ev)
 
     ngx_messaging_shm_beat(worker->slot);
     ngx_http_messaging_worker_clock(worker);
+    ngx_http_messaging_worker_trim(worker);
 
     ngx_add_timer(ev, NGX_MESSAGING_SHM_BEAT * 1000);
+}
+
+
+/*
+ * After a storm of handshakes, or of disconnects, most of the heap is free,
+ * but a few blocks among it keep the C library from giving it back.  That is
+ * made up for when the storm is over, and now and then while it goes on.
+ */
+
+static void
+ngx_http_messaging_worker_trim(ngx_http_messaging_worker_t *worker)
+{
+    ngx_uint_t  n;
+
+    n = worker->nfreed;
+
+    worker->nfreed = 0;
+    worker->untrimmed += n;
+
+    if (worker->untrimmed < NGX_HTTP_MESSAGING_TRIM
+        || n > worker->untrimmed / 8)
+    {
+        return;
+    }
+
+    worker->untrimmed = 0;
+
+#if defined(__GLIBC__)
+    (void) malloc_trim(0);
+#endif
 }
 
 
