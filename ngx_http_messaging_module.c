@@ -380,6 +380,13 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       offsetof(ngx_http_messaging_loc_conf_t, deflate_takeover),
       &ngx_http_messaging_takeover },
 
+    { ngx_string("messaging_detach"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, detach),
+      NULL },
+
       ngx_null_command
 };
 
@@ -577,6 +584,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
      *     conf->rate.burst = 0;
      *     conf->typing_rate.burst = 0;
      *     conf->endpoint = 0;
+     *     conf->core = NULL;
      */
 
     conf->enable = NGX_CONF_UNSET;
@@ -610,6 +618,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
     conf->deflate = NGX_CONF_UNSET;
     conf->deflate_bits = NGX_CONF_UNSET;
     conf->deflate_takeover = NGX_CONF_UNSET_UINT;
+    conf->detach = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -643,6 +652,7 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     conf->server = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    conf->core = clcf;
 
     ngx_conf_merge_value(conf->enable, NGX_CONF_UNSET, 0);
     ngx_conf_merge_value(conf->publish, NGX_CONF_UNSET, 0);
@@ -726,6 +736,7 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->deflate_bits, prev->deflate_bits, 15);
     ngx_conf_merge_uint_value(conf->deflate_takeover, prev->deflate_takeover,
                               NGX_HTTP_MESSAGING_TAKEOVER_OFF);
+    ngx_conf_merge_value(conf->detach, prev->detach, 0);
 
     return conf->enable ? ngx_http_messaging_check_location(cf, conf)
            : conf->publish ? ngx_http_messaging_check_publish(cf, conf)

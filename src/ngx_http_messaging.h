@@ -163,7 +163,10 @@ typedef struct {
     ngx_int_t                    deflate_bits;
     ngx_uint_t                   deflate_takeover;
 
+    ngx_flag_t                   detach;
+
     ngx_uint_t                   endpoint;     /* ..._ENDPOINT_* */
+    ngx_http_core_loc_conf_t    *core;         /* of the same location */
 } ngx_http_messaging_loc_conf_t;
 
 

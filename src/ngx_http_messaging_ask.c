@@ -8,6 +8,7 @@
 #include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_auth.h"
 #include "ngx_http_messaging_call.h"
+#include "ngx_http_messaging_detach.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_messaging_json.h"
@@ -22,7 +23,11 @@ struct ngx_http_messaging_ask_s {
 
 
 static ngx_http_messaging_call_t *ngx_http_messaging_ask_call(
-    ngx_http_messaging_session_t *s, ngx_str_t *conversation);
+    ngx_http_messaging_session_t *s, ngx_str_t *conversation,
+    ngx_str_t *args);
+static ngx_int_t ngx_http_messaging_ask_handshake(
+    ngx_http_messaging_session_t *s, ngx_http_messaging_call_t *call,
+    ngx_str_t *args);
 static void ngx_http_messaging_ask_answered(void *data,
     ngx_http_messaging_call_t *call);
 static ngx_int_t ngx_http_messaging_ask_verdict(
@@ -40,7 +45,7 @@ ngx_int_t
 ngx_http_messaging_ask(ngx_http_messaging_session_t *s,
     ngx_str_t *conversation)
 {
-    ngx_str_t                 *args;
+    ngx_str_t                  args;
     ngx_http_messaging_ask_t  *ask;
 
     ask = ngx_alloc(sizeof(ngx_http_messaging_ask_t) + conversation->len,
@@ -54,15 +59,13 @@ ngx_http_messaging_ask(ngx_http_messaging_session_t *s,
     ask->name.data = (u_char *) ask + sizeof(ngx_http_messaging_ask_t);
     ngx_memcpy(ask->name.data, conversation->data, conversation->len);
 
-    ask->call = ngx_http_messaging_ask_call(s, conversation);
+    ask->call = ngx_http_messaging_ask_call(s, conversation, &args);
     if (ask->call == NULL) {
         ngx_free(ask);
         return NGX_ERROR;
     }
 
-    args = &s->request->args;
-
-    if (ngx_http_messaging_call_start(ask->call, s->conf->access_uri, args,
+    if (ngx_http_messaging_call_start(ask->call, s->conf->access_uri, &args,
                                       s->conf->access_timeout,
                                       ngx_http_messaging_ask_answered, ask)
         != NGX_OK)
@@ -79,7 +82,7 @@ ngx_http_messaging_ask(ngx_http_messaging_session_t *s,
 
 static ngx_http_messaging_call_t *
 ngx_http_messaging_ask_call(ngx_http_messaging_session_t *s,
-    ngx_str_t *conversation)
+    ngx_str_t *conversation, ngx_str_t *args)
 {
     ngx_http_messaging_call_t  *call;
 
@@ -89,7 +92,7 @@ ngx_http_messaging_ask_call(ngx_http_messaging_session_t *s,
         return NULL;
     }
 
-    if (ngx_http_messaging_call_headers(call, s->request) != NGX_OK
+    if (ngx_http_messaging_ask_handshake(s, call, args) != NGX_OK
         || ngx_http_messaging_call_header(call, "X-Messaging-User", &s->user)
            != NGX_OK
         || (conversation->len
@@ -102,6 +105,22 @@ ngx_http_messaging_ask_call(ngx_http_messaging_session_t *s,
     }
 
     return call;
+}
+
+
+static ngx_int_t
+ngx_http_messaging_ask_handshake(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_call_t *call, ngx_str_t *args)
+{
+    if (s->request == NULL) {
+        return ngx_http_messaging_call_unpack(call,
+                                        ngx_http_messaging_detach_packed(s),
+                                        args);
+    }
+
+    *args = s->request->args;
+
+    return ngx_http_messaging_call_headers(call, s->request);
 }
 
 

@@ -32,9 +32,6 @@ static ngx_int_t ngx_http_messaging_call_connect(
     ngx_http_messaging_call_t *call, ngx_connection_t *c);
 static ngx_http_request_t *ngx_http_messaging_call_request(
     ngx_http_messaging_call_t *call, ngx_http_messaging_loc_conf_t *conf);
-static ngx_uint_t ngx_http_messaging_call_passed(ngx_table_elt_t *header);
-static ngx_int_t ngx_http_messaging_call_add(ngx_http_messaging_call_t *call,
-    ngx_str_t *name, ngx_str_t *value);
 static ngx_int_t ngx_http_messaging_call_uri(ngx_http_messaging_call_t *call,
     ngx_http_complex_value_t *template, ngx_str_t *args, ngx_str_t *uri);
 static void ngx_http_messaging_call_line(ngx_http_messaging_call_t *call,
@@ -239,91 +236,6 @@ ngx_http_messaging_call_header(ngx_http_messaging_call_t *call,
 
 
 ngx_int_t
-ngx_http_messaging_call_headers(ngx_http_messaging_call_t *call,
-    ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *header;
-
-    part = &r->headers_in.headers.part;
-    header = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            header = part->elts;
-            i = 0;
-        }
-
-        if (ngx_http_messaging_call_passed(&header[i])
-            && ngx_http_messaging_call_add(call, &header[i].key,
-                                           &header[i].value)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    /* "Host" was read as such, and may have come in the request line */
-
-    call->request->headers_in.server.len = r->headers_in.server.len;
-    call->request->headers_in.server.data = ngx_pstrdup(call->request->pool,
-                                                    &r->headers_in.server);
-
-    return call->request->headers_in.server.data ? NGX_OK : NGX_ERROR;
-}
-
-
-/* what is about the connection, the handshake or a body is not the backend's,
-   nor an encoding that could not be read here; and nobody says who he is */
-
-static ngx_uint_t
-ngx_http_messaging_call_passed(ngx_table_elt_t *header)
-{
-    size_t       len;
-    ngx_uint_t   i;
-
-    static const char  *names[] = {
-        "accept-encoding", "connection", "content-encoding", "content-length",
-        "content-type", "expect", "if-match", "if-modified-since",
-        "if-none-match", "if-range", "if-unmodified-since", "keep-alive",
-        "proxy-connection", "range", "te", "trailer", "transfer-encoding",
-        "upgrade"
-    };
-
-    static const char  *prefixes[] = { "sec-websocket-", "x-messaging-" };
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        len = ngx_strlen(names[i]);
-
-        if (header->key.len == len
-            && ngx_strncmp(header->lowcase_key, names[i], len) == 0)
-        {
-            return 0;
-        }
-    }
-
-    for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        len = ngx_strlen(prefixes[i]);
-
-        if (header->key.len >= len
-            && ngx_strncmp(header->lowcase_key, prefixes[i], len) == 0)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-static ngx_int_t
 ngx_http_messaging_call_add(ngx_http_messaging_call_t *call, ngx_str_t *name,
     ngx_str_t *value)
 {

@@ -64,9 +64,14 @@ struct ngx_http_messaging_call_s {
  * ngx_http_messaging_call_create() prepares a call for a client: its address
  * is that of "c", its server that of "conf".  NULL: no memory.
  *
- * ngx_http_messaging_call_header() adds a header, whose name is static and
- * whose value is copied; _call_headers() adds those of the handshake "r" that
- * mean something to a backend, but none that begins with "X-Messaging-".
+ * ngx_http_messaging_call_add() adds a header, of which both parts are copied,
+ * _call_header() one whose name is static; _call_headers() adds those of the
+ * handshake "r" that mean something to a backend, but none that begins with
+ * "X-Messaging-".
+ * ngx_http_messaging_call_pack() writes to "p" what _call_headers() and the
+ * "args" of _call_start() need of a handshake "r" that will be gone by then;
+ * with p == NULL it only returns the length.  _call_unpack() is for these
+ * bytes what _call_headers() is for "r", and sets "args", which point there.
  * ngx_http_messaging_call_body() makes it a POST with this body, which is
  * copied.
  *
@@ -95,8 +100,13 @@ ngx_http_messaging_call_t *ngx_http_messaging_call_create(ngx_connection_t *c,
     ngx_str_t *conversation);
 ngx_int_t ngx_http_messaging_call_header(ngx_http_messaging_call_t *call,
     const char *name, ngx_str_t *value);
+ngx_int_t ngx_http_messaging_call_add(ngx_http_messaging_call_t *call,
+    ngx_str_t *name, ngx_str_t *value);
 ngx_int_t ngx_http_messaging_call_headers(ngx_http_messaging_call_t *call,
     ngx_http_request_t *r);
+size_t ngx_http_messaging_call_pack(ngx_http_request_t *r, u_char *p);
+ngx_int_t ngx_http_messaging_call_unpack(ngx_http_messaging_call_t *call,
+    ngx_str_t *packed, ngx_str_t *args);
 ngx_int_t ngx_http_messaging_call_body(ngx_http_messaging_call_t *call,
     ngx_str_t *type, ngx_str_t *body);
 ngx_int_t ngx_http_messaging_call_values(ngx_http_messaging_call_t *call,

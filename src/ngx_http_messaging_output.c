@@ -335,6 +335,10 @@ ngx_http_messaging_output_header(ngx_http_messaging_session_t *s)
 
     r = s->request;
 
+    if (r == NULL) {
+        return NGX_OK;
+    }
+
     if (r->out == NULL && !s->connection->buffered) {
 
         if (s->connection->ssl) {

@@ -8,6 +8,7 @@
 #include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_delay.h"
+#include "ngx_http_messaging_detach.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
@@ -28,6 +29,9 @@
  * closing   a Close frame is queued, ours or the answer to the client's;
  *           nothing is queued behind it, the channels are left
  * finished  everything is undone; nginx ends the request
+ *
+ * With "messaging_detach" an open session leaves the request behind, see
+ * ngx_http_messaging_detach.c: then s->request is NULL.
  *
  * The session is in r->pool, what it allocates while it lives is not: the
  * pool of a request that lasts for hours would only grow.
@@ -64,10 +68,16 @@ ngx_http_messaging_session_t *
 ngx_http_messaging_session_create(ngx_http_request_t *r,
     ngx_http_messaging_worker_t *worker)
 {
-    ngx_http_cleanup_t            *cln;
-    ngx_http_messaging_session_t  *s;
+    ngx_http_cleanup_t             *cln;
+    ngx_http_messaging_session_t   *s;
+    ngx_http_messaging_loc_conf_t  *conf;
 
-    s = ngx_pcalloc(r->pool, sizeof(ngx_http_messaging_session_t));
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+
+    s = conf->detach
+        ? ngx_http_messaging_detach_create(r, worker)
+        : ngx_pcalloc(r->pool, sizeof(ngx_http_messaging_session_t));
+
     if (s == NULL) {
         return NULL;
     }
@@ -83,7 +93,7 @@ ngx_http_messaging_session_create(ngx_http_request_t *r,
     s->worker = worker;
     s->request = r;
     s->connection = r->connection;
-    s->conf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+    s->conf = conf;
     s->last_out = &s->out;
     s->heard = ngx_current_msec;
 
@@ -108,7 +118,9 @@ ngx_http_messaging_session_cleanup(void *data)
 {
     ngx_http_messaging_session_t *s = data;
 
-    ngx_http_messaging_session_end(s);
+    if (s->request) {
+        ngx_http_messaging_session_end(s);
+    }
 }
 
 
@@ -333,6 +345,11 @@ ngx_http_messaging_session_finalize(ngx_http_messaging_session_t *s,
         c->error = 1;
     }
 
+    if (r == NULL) {
+        ngx_http_messaging_detach_finalize(s, rc);
+        return;
+    }
+
     /* what nginx may still do for the request needs its own handlers */
 
     if (s->open) {
@@ -352,7 +369,6 @@ ngx_http_messaging_session_finalize(ngx_http_messaging_session_t *s,
 static void
 ngx_http_messaging_session_read(ngx_event_t *rev)
 {
-    ngx_int_t                      rc;
     ngx_connection_t              *c;
     ngx_http_request_t            *r;
     ngx_http_messaging_session_t  *s;
@@ -360,6 +376,18 @@ ngx_http_messaging_session_read(ngx_event_t *rev)
     c = rev->data;
     r = c->data;
     s = ngx_http_get_module_ctx(r, ngx_http_messaging_module);
+
+    ngx_http_messaging_session_readable(s);
+}
+
+
+void
+ngx_http_messaging_session_readable(ngx_http_messaging_session_t *s)
+{
+    ngx_int_t          rc;
+    ngx_connection_t  *c;
+
+    c = s->connection;
 
     ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0, "messaging session read");
 
@@ -389,7 +417,7 @@ ngx_http_messaging_session_read(ngx_event_t *rev)
         return;
     }
 
-    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
         ngx_http_messaging_session_finalize(s, NGX_ERROR);
     }
 }
@@ -530,6 +558,11 @@ ngx_http_messaging_session_handle(ngx_http_messaging_session_t *s)
 
     if (s->finish && s->out == NULL) {
         ngx_http_messaging_session_finalize(s, NGX_OK);
+        return;
+    }
+
+    if (s->conf->detach && s->request) {
+        ngx_http_messaging_detach(s);
     }
 }
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_messaging_arena.h"
 #include "ngx_messaging_bucket.h"
 #include "ngx_messaging_deflate.h"
 #include "ngx_messaging_frame.h"
@@ -111,7 +112,7 @@ typedef struct {
 
 struct ngx_http_messaging_session_s {
     ngx_http_messaging_worker_t       *worker;
-    ngx_http_request_t                *request;
+    ngx_http_request_t                *request;       /* NULL: detached */
     ngx_connection_t                  *connection;
     ngx_http_messaging_loc_conf_t     *conf;
 
@@ -195,6 +196,7 @@ struct ngx_http_messaging_worker_s {
     ngx_messaging_slot_t              *slot;
     ngx_messaging_quota_t              quota;
     ngx_messaging_wheel_t              wheel;
+    ngx_messaging_arena_t              arena;
 
     ngx_queue_t                        sessions;
     ngx_queue_t                        posted;
@@ -235,7 +237,8 @@ struct ngx_http_messaging_worker_s {
  * A session is made in r->pool by ngx_http_messaging_session_create() and is
  * the request's module context.  It lives until the request is freed, but
  * from ngx_http_messaging_session_end() on, which undoes every queue, timer,
- * subscription and buffer, only its fields for the log mean anything.
+ * subscription and buffer, only its fields for the log mean anything.  With
+ * "messaging_detach" it outlives the request and ends with the connection.
  *
  * ngx_http_messaging_session_open() sends the 101 and takes the connection
  * over from HTTP.
@@ -269,6 +272,7 @@ void ngx_http_messaging_session_end(ngx_http_messaging_session_t *s);
 void ngx_http_messaging_session_finalize(ngx_http_messaging_session_t *s,
     ngx_int_t rc);
 void ngx_http_messaging_session_handle(ngx_http_messaging_session_t *s);
+void ngx_http_messaging_session_readable(ngx_http_messaging_session_t *s);
 void ngx_http_messaging_session_deadline(ngx_messaging_deadline_t *d);
 
 void ngx_http_messaging_session_send(ngx_http_messaging_session_t *s,

@@ -184,6 +184,8 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
     ngx_messaging_wheel_init(&worker->wheel,
                              ngx_http_messaging_session_deadline, cycle->log);
 
+    ngx_messaging_arena_init(&worker->arena, cycle->log);
+
     worker->buffer = ngx_palloc(cycle->pool, NGX_HTTP_MESSAGING_RECV_BUFFER);
     if (worker->buffer == NULL) {
         return NGX_ERROR;

@@ -21,6 +21,7 @@ run_tests();
 __DATA__
 
 === TEST 1: an empty close is answered by an empty one
+--- not_in: detach (the access log is written at the handshake)
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket
@@ -34,6 +35,7 @@ nginx: expect_access_log / close=1005 /
 
 
 === TEST 2: the answer has the code of the client, and no reason
+--- not_in: detach (the access log is written at the handshake)
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 --- websocket eval
@@ -474,6 +476,7 @@ nginx: no_log /\[(?:error|crit)\]/
 
 
 === TEST 25: a client that goes with FIN alone is left
+--- not_in: detach (the access log is written at the handshake)
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 bob: {"user_id":2,"exp":"+60"}

@@ -201,6 +201,7 @@ nginx: status limits.rate_closed 1
 
 
 === TEST 7: as many refused as the burst, and not one less, close the connection
+--- not_in: detach (the access log is written at the handshake)
 --- http_config
 messaging_rate 1r/m burst=5;
 --- jwt

@@ -155,6 +155,7 @@ nginx: status accepted 2
 
 
 === TEST 6: an argument is found by its whole name, in any case
+--- not_in: detach (the access log is written at the handshake)
 --- websocket
 a:     connect /ws/messaging/7/?x=1&token=$jwt_ann&y=2
 b:     connect /ws/messaging/7/?xtoken=$jwt_bad&token=$jwt_ann

@@ -17,6 +17,7 @@ run_tests();
 __DATA__
 
 === TEST 1: at the time of "exp", integer or real, 4001 on every endpoint
+--- not_in: detach (the access log is written at the handshake)
 --- config
         messaging_jwt_key HS256 $TEST_NGINX_KEYS/hs.key;
         messaging_access any;

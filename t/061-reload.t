@@ -34,6 +34,7 @@ nginx: status closes.1012 3
 
 
 === TEST 2: quit closes with 1001
+--- not_in: detach (the access log is written at the handshake)
 --- messaging_http
 messaging_redis unix:$TEST_NGINX_REDIS_SOCKET;
 messaging_drain 300ms;

@@ -14,6 +14,7 @@ run_tests();
 __DATA__
 
 === TEST 1: one line at the end of a connection, with the variables
+--- not_in: detach (the access log is written at the handshake)
 --- jwt
 ann: {"user_id":"a b","exp":"+60"}
 --- websocket
@@ -33,6 +34,7 @@ nginx: no_access_log eyJ
 
 
 === TEST 2: close codes of the log: none, an empty close, the server's
+--- not_in: detach (the access log is written at the handshake)
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
 old: {"user_id":1,"exp":"-60"}
@@ -85,6 +87,7 @@ nginx: no_log /\[(info|notice|warn|error|crit)\].*SECRET/
 
 
 === TEST 5: error.log at its default level, of other modules too
+--- not_in: detach (limit_conn ends with the request)
 --- http_config
 limit_conn_zone $binary_remote_addr zone=one:1m;
 --- config

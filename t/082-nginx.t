@@ -139,6 +139,7 @@ ann:   recv {"type":"pong"}
 
 
 === TEST 6: limit_conn holds for as long as the connection lasts
+--- not_in: detach (limit_conn ends with the request)
 --- http_config
 limit_conn_zone $arg_user zone=one:1m;
 --- config
@@ -162,6 +163,7 @@ b:     connect /ws/messaging/7/?user=1&token=$jwt_ann
 
 
 === TEST 7: mirror, and a subrequest into the location is refused
+--- not_in: detach (the access log is written at the handshake)
 --- config
         location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
             messaging on;

@@ -146,6 +146,7 @@ my %Mode = (
     poll         => ($Test::Nginx::Util::EventType // '') eq 'poll',
     valgrind     => $Test::Nginx::Util::UseValgrind,
     embedded     => $ENV{TEST_NGINX_EMBEDDED},
+    detach       => $ENV{TEST_NGINX_DETACH},
 );
 my ($Zones, %Embedded, %LeftOut, %Seen) = (0);
 
@@ -355,6 +356,9 @@ sub set_config {
         $http = "$off off;\n$http"
             if $with_module && $http !~ /^\s*$off\b/m;
     }
+
+    $http = "messaging_detach on;\n$http"
+        if $with_module && $Mode{detach} && $http !~ /^\s*messaging_detach\b/m;
 
     # the counters of a zone live on over a reload, but not those of another
     $http = 'messaging_zone block' . ++$Zones . ":16m;\n$http"

@@ -139,6 +139,7 @@ http {
     messaging_ping_timeout 2s;
     messaging_typing_timeout 500ms;
     messaging_close_timeout 1s;
+    messaging_detach @{[$pick->(qw( on off ))]};
 
     server {
         listen 127.0.0.1:$self->{ports}{plain};
