@@ -13,7 +13,6 @@
 #include "ngx_http_messaging_publish.h"
 #include "ngx_http_messaging_variables.h"
 #include "ngx_http_messaging_worker.h"
-#include "ngx_messaging_envelope.h"
 
 
 #define NGX_HTTP_MESSAGING_ZONE_SIZE  (16 * 1024 * 1024)
@@ -56,6 +55,13 @@ static ngx_conf_num_bounds_t  ngx_http_messaging_bits_bounds = {
 };
 
 
+/* a string in Redis for each hour of it is read when a worker starts */
+
+static ngx_conf_num_bounds_t  ngx_http_messaging_revoke_bounds = {
+    ngx_conf_check_num_bounds, 1, 90 * 24 * 3600
+};
+
+
 static ngx_command_t  ngx_http_messaging_commands[] = {
 
     { ngx_string("messaging"),
@@ -70,6 +76,13 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       ngx_http_messaging_conf_publish,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_messaging_loc_conf_t, publish),
+      NULL },
+
+    { ngx_string("messaging_control"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_messaging_conf_control,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, control),
       NULL },
 
     { ngx_string("messaging_status"),
@@ -127,6 +140,13 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_messaging_main_conf_t, drain),
       NULL },
+
+    { ngx_string("messaging_revoke_time"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, revoke_time),
+      &ngx_http_messaging_revoke_bounds },
 
     { ngx_string("messaging_max_queued"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -502,6 +522,7 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
 
     conf->max_connections = NGX_CONF_UNSET_UINT;
     conf->drain = NGX_CONF_UNSET_MSEC;
+    conf->revoke_time = NGX_CONF_UNSET;
     conf->max_queued = NGX_CONF_UNSET_SIZE;
     conf->deflate_level = NGX_CONF_UNSET;
     conf->deflate_min_length = NGX_CONF_UNSET_SIZE;
@@ -533,6 +554,7 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_uint_value(mmcf->max_connections, 0);
     ngx_conf_init_msec_value(mmcf->drain, 10000);
+    ngx_conf_init_value(mmcf->revoke_time, 24 * 3600);
     ngx_conf_init_size_value(mmcf->max_queued, 128 * 1024 * 1024);
     ngx_conf_init_value(mmcf->deflate_level, 1);
     ngx_conf_init_size_value(mmcf->deflate_min_length, 256);
@@ -589,6 +611,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
 
     conf->enable = NGX_CONF_UNSET;
     conf->publish = NGX_CONF_UNSET;
+    conf->control = NGX_CONF_UNSET;
     conf->status = NGX_CONF_UNSET;
     conf->sources = NGX_CONF_UNSET_PTR;
     conf->require = NGX_CONF_UNSET_PTR;
@@ -640,13 +663,14 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (clcf->noname) {
         conf->enable = prev->enable;
         conf->publish = prev->publish;
+        conf->control = prev->control;
         conf->conversation = prev->conversation;
         conf->channel = prev->channel;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
             clcf->handler = (conf->enable == 1)
                             ? ngx_http_messaging_handshake_handler
-                            : (conf->publish == 1)
+                            : (conf->publish == 1 || conf->control == 1)
                             ? ngx_http_messaging_publish_handler : NULL;
         }
     }
@@ -656,6 +680,7 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_value(conf->enable, NGX_CONF_UNSET, 0);
     ngx_conf_merge_value(conf->publish, NGX_CONF_UNSET, 0);
+    ngx_conf_merge_value(conf->control, NGX_CONF_UNSET, 0);
     ngx_conf_merge_value(conf->status, NGX_CONF_UNSET, 0);
 
     /* keys of a location replace those of the levels above it */
@@ -739,6 +764,7 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->detach, prev->detach, 0);
 
     return conf->enable ? ngx_http_messaging_check_location(cf, conf)
+           : conf->control ? ngx_http_messaging_check_control(cf, conf)
            : conf->publish ? ngx_http_messaging_check_publish(cf, conf)
            : NGX_CONF_OK;
 }

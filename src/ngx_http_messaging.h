@@ -95,6 +95,7 @@ typedef struct {
     ngx_str_t                    zone;         /* its name */
     ngx_uint_t                   max_connections;
     ngx_msec_t                   drain;
+    time_t                       revoke_time;
     size_t                       max_queued;
     ngx_int_t                    deflate_level;
     size_t                       deflate_min_length;
@@ -117,6 +118,7 @@ typedef struct {
 typedef struct {
     ngx_flag_t                   enable;
     ngx_flag_t                   publish;
+    ngx_flag_t                   control;
     ngx_flag_t                   status;
     ngx_http_complex_value_t    *conversation;
     ngx_http_complex_value_t    *channel;

@@ -6,8 +6,10 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_auth.h"
+#include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_store.h"
 #include "ngx_messaging_envelope.h"
+#include "ngx_messaging_revoked.h"
 
 
 static ngx_int_t ngx_http_messaging_auth_header(ngx_http_request_t *r,
@@ -16,6 +18,10 @@ static ngx_int_t ngx_http_messaging_auth_cookie(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *token);
 static ngx_int_t ngx_http_messaging_auth_claims(
     ngx_http_messaging_session_t *s, ngx_str_t *token,
+    ngx_messaging_jwt_claims_t *claims);
+static ngx_uint_t ngx_http_messaging_auth_revoked(
+    ngx_http_messaging_session_t *s, ngx_messaging_jwt_claims_t *claims);
+static uint64_t ngx_http_messaging_auth_jti(ngx_http_messaging_session_t *s,
     ngx_messaging_jwt_claims_t *claims);
 static void ngx_http_messaging_auth_take(ngx_http_messaging_session_t *s,
     ngx_messaging_jwt_claims_t *claims);
@@ -145,6 +151,7 @@ static ngx_int_t
 ngx_http_messaging_auth_claims(ngx_http_messaging_session_t *s,
     ngx_str_t *token, ngx_messaging_jwt_claims_t *claims)
 {
+    ngx_int_t                       rc;
     ngx_http_messaging_loc_conf_t  *conf;
     ngx_messaging_jwt_policy_t      policy;
 
@@ -158,8 +165,52 @@ ngx_http_messaging_auth_claims(ngx_http_messaging_session_t *s,
     policy.keys = conf->keys;
     policy.jwks = conf->jwks ? conf->jwks->keys : NULL;
 
-    return ngx_messaging_jwt_verify(&policy, token,
-                                    ngx_http_messaging_session_now(), claims);
+    rc = ngx_messaging_jwt_verify(&policy, token,
+                                  ngx_http_messaging_session_now(), claims);
+
+    if (rc == NGX_OK && ngx_http_messaging_auth_revoked(s, claims)) {
+        ngx_messaging_jwt_free(claims);
+        return NGX_MESSAGING_JWT_REVOKED;
+    }
+
+    return rc;
+}
+
+
+static ngx_uint_t
+ngx_http_messaging_auth_revoked(ngx_http_messaging_session_t *s,
+    ngx_messaging_jwt_claims_t *claims)
+{
+    u_char      buf[NGX_INT64_LEN];
+    u_char      escaped[3 * NGX_MESSAGING_JWT_MAX_USER];
+    ngx_str_t   text, user;
+
+    ngx_http_messaging_auth_text_of(claims->user, &text, buf);
+
+    user.data = escaped;
+    user.len = ngx_messaging_escape(escaped, text.data, text.len) - escaped;
+
+    return ngx_messaging_revoked(s->worker->conf->shm, &user,
+                                 ngx_http_messaging_auth_jti(s, claims),
+                                 claims->issued);
+}
+
+
+/* 0: none that could be revoked */
+
+static uint64_t
+ngx_http_messaging_auth_jti(ngx_http_messaging_session_t *s,
+    ngx_messaging_jwt_claims_t *claims)
+{
+    json_t     *value;
+    ngx_str_t   jti;
+
+    value = json_object_get(claims->payload, "jti");
+
+    jti.data = (u_char *) json_string_value(value);
+    jti.len = json_string_length(value);
+
+    return ngx_messaging_revoked_key(s->worker->conf->shm, &jti);
 }
 
 
@@ -168,6 +219,8 @@ ngx_http_messaging_auth_take(ngx_http_messaging_session_t *s,
     ngx_messaging_jwt_claims_t *claims)
 {
     s->expires = claims->expires;
+    s->issued = claims->issued;
+    s->jti_key = ngx_http_messaging_auth_jti(s, claims);
 
     if (s->conf->access != NGX_HTTP_MESSAGING_ACCESS_CLAIM) {
         return;
@@ -363,6 +416,9 @@ ngx_http_messaging_auth_text(ngx_int_t reason)
 
     case NGX_MESSAGING_JWT_EXPIRED:
         return "token expired";
+
+    case NGX_MESSAGING_JWT_REVOKED:
+        return "token revoked";
 
     default:
         return "token invalid";

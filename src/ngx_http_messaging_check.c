@@ -139,6 +139,43 @@ ngx_http_messaging_check_publish(ngx_conf_t *cf,
 }
 
 
+char *
+ngx_http_messaging_check_control(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->conversation || conf->channel) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has \"messaging_control on\" and "
+                           "\"messaging_conversation\" or "
+                           "\"messaging_channel\"", &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if ((clcf->handler && !clcf->noname
+         && clcf->handler != ngx_http_messaging_publish_handler)
+        || conf->status || conf->publish)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has \"messaging_control on\" and "
+                           "another handler, such as \"proxy_pass\"",
+                           &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->max_message == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_max_message\" must not be 0");
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_messaging_check_length(cf, conf);
+}
+
+
 static char *
 ngx_http_messaging_check_length(ngx_conf_t *cf,
     ngx_http_messaging_loc_conf_t *conf)

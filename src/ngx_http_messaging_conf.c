@@ -20,6 +20,8 @@
 #define NGX_HTTP_MESSAGING_LOCAL_MAX   ((size_t) 960 * 1024)
 
 
+static char *ngx_http_messaging_conf_post(ngx_conf_t *cf,
+    const char *directive);
 static ngx_http_complex_value_t *ngx_http_messaging_conf_uri(ngx_conf_t *cf,
     ngx_str_t *uri);
 
@@ -61,15 +63,43 @@ ngx_http_messaging_conf_publish(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_messaging_loc_conf_t *mlcf = conf;
 
-    char                            *rv;
-    ngx_http_core_loc_conf_t        *clcf;
-    ngx_http_messaging_main_conf_t  *mmcf;
+    char  *rv;
 
     rv = ngx_conf_set_flag_slot(cf, cmd, conf);
 
     if (rv != NGX_CONF_OK || !mlcf->publish) {
         return rv;
     }
+
+    return ngx_http_messaging_conf_post(cf, "messaging_publish");
+}
+
+
+char *
+ngx_http_messaging_conf_control(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
+
+    char  *rv;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || !mlcf->control) {
+        return rv;
+    }
+
+    return ngx_http_messaging_conf_post(cf, "messaging_control");
+}
+
+
+/* a location that a backend posts to */
+
+static char *
+ngx_http_messaging_conf_post(ngx_conf_t *cf, const char *directive)
+{
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_messaging_main_conf_t  *mmcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -83,8 +113,8 @@ ngx_http_messaging_conf_publish(ngx_conf_t *cf, ngx_command_t *cmd,
     mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
     mmcf->enabled = 1;
 
-    return ngx_http_messaging_guard_add(cf, mmcf) == NGX_OK ? NGX_CONF_OK
-                                                            : NGX_CONF_ERROR;
+    return ngx_http_messaging_guard_add(cf, mmcf, directive) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -17,6 +17,8 @@ char *ngx_http_messaging_conf_enable(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_publish(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_messaging_conf_control(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_messaging_conf_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_broker(ngx_conf_t *cf,

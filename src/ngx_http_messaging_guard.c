@@ -19,6 +19,7 @@
 typedef struct {
     ngx_http_core_srv_conf_t    *server;
     ngx_http_core_loc_conf_t    *location;
+    const char                  *directive;
     u_char                      *file;
     ngx_uint_t                   line;
 } ngx_http_messaging_guard_t;
@@ -66,7 +67,7 @@ static void *ngx_http_messaging_guard_conf(ngx_conf_t *cf, const char *name,
 
 ngx_int_t
 ngx_http_messaging_guard_add(ngx_conf_t *cf,
-    ngx_http_messaging_main_conf_t *mmcf)
+    ngx_http_messaging_main_conf_t *mmcf, const char *directive)
 {
     ngx_http_messaging_guard_t  *guard;
 
@@ -87,6 +88,7 @@ ngx_http_messaging_guard_add(ngx_conf_t *cf,
                                                       ngx_http_core_module);
     guard->location = ngx_http_conf_get_module_loc_conf(cf,
                                                         ngx_http_core_module);
+    guard->directive = directive;
     guard->file = cf->conf_file->file.name.data;
     guard->line = cf->conf_file->line;
 
@@ -114,11 +116,12 @@ ngx_http_messaging_guard_check(ngx_conf_t *cf,
         }
 
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "location \"%V\" has \"messaging_publish on\" and "
+                      "location \"%V\" has \"%s on\" and "
                       "nothing that says who may publish, such as \"allow\" "
                       "and \"deny\", \"auth_basic\", \"auth_request\", "
                       "\"ssl_verify_client\" or \"internal\", in %s:%ui",
-                      &guard[i].location->name, guard[i].file, guard[i].line);
+                      &guard[i].location->name, guard[i].directive,
+                      guard[i].file, guard[i].line);
     }
 }
 

@@ -13,14 +13,14 @@
 
 /*
  * ngx_http_messaging_guard_add() notes the location that is being read, one
- * with "messaging_publish on".  NGX_OK or NGX_ERROR.
+ * with "messaging_publish on" or "messaging_control on".  NGX_OK or NGX_ERROR.
  *
  * ngx_http_messaging_guard_check() warns of those that anybody may publish
  * to; for the postconfiguration, when all modules have merged.
  */
 
 ngx_int_t ngx_http_messaging_guard_add(ngx_conf_t *cf,
-    ngx_http_messaging_main_conf_t *mmcf);
+    ngx_http_messaging_main_conf_t *mmcf, const char *directive);
 void ngx_http_messaging_guard_check(ngx_conf_t *cf,
     ngx_http_messaging_main_conf_t *mmcf);
 

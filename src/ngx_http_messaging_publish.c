@@ -10,6 +10,7 @@
 #include "ngx_http_messaging_session.h"
 #include "ngx_messaging_envelope.h"
 #include "ngx_messaging_json.h"
+#include "ngx_messaging_revoked.h"
 
 
 /*
@@ -36,11 +37,17 @@
 
 #define NGX_HTTP_MESSAGING_PUBLISH_RETRY    "5"
 
+/* in the place of a user: a revocation that need not be stored again */
+
+#define NGX_HTTP_MESSAGING_CONTROL_STORED   "stored"
+
 
 typedef struct {
     ngx_http_request_t         *request;       /* NULL: has ended */
     ngx_http_cleanup_t         *cleanup;
     uint64_t                    id;
+    ngx_int_t                   rc;
+    ngx_uint_t                  waiting;       /* for so many answers */
     ngx_event_t                 timer;
     ngx_connection_t            dummy;
 } ngx_http_messaging_post_t;
@@ -54,8 +61,10 @@ static ngx_int_t ngx_http_messaging_publish_frame(ngx_http_request_t *r,
     ngx_str_t *frame);
 static ngx_int_t ngx_http_messaging_publish_read(ngx_http_request_t *r,
     ngx_str_t *text);
+static ngx_int_t ngx_http_messaging_publish_control(ngx_http_request_t *r,
+    ngx_str_t *frame);
 static ngx_int_t ngx_http_messaging_publish_send(ngx_http_request_t *r,
-    ngx_str_t *name, ngx_str_t *frame);
+    ngx_str_t *name, ngx_str_t *frame, ngx_messaging_revocation_t *rv);
 static ngx_int_t ngx_http_messaging_publish_wait(ngx_http_request_t *r,
     ngx_http_messaging_post_t *post);
 static void ngx_http_messaging_publish_timeout(ngx_event_t *ev);
@@ -152,8 +161,10 @@ ngx_http_messaging_publish_body(ngx_http_request_t *r)
 {
     ngx_int_t                        rc;
     ngx_str_t                        name, frame;
+    ngx_http_messaging_loc_conf_t   *mlcf;
     ngx_http_messaging_main_conf_t  *mmcf;
 
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
 
     if (mmcf->worker == NULL) {
@@ -168,7 +179,9 @@ ngx_http_messaging_publish_body(ngx_http_request_t *r)
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_messaging_publish_send(r, &name, &frame);
+        rc = mlcf->control ? ngx_http_messaging_publish_control(r, &frame)
+                           : ngx_http_messaging_publish_send(r, &name, &frame,
+                                                             NULL);
     }
 
     if (rc != NGX_OK) {
@@ -184,6 +197,11 @@ ngx_http_messaging_publish_target(ngx_http_request_t *r, ngx_str_t *name)
     ngx_http_messaging_loc_conf_t  *mlcf;
 
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+
+    if (mlcf->control) {
+        ngx_str_set(name, NGX_MESSAGING_CONTROL_CHANNEL);
+        return NGX_OK;
+    }
 
     if (ngx_http_complex_value(r, mlcf->conversation ? mlcf->conversation
                                                      : mlcf->channel,
@@ -320,11 +338,47 @@ ngx_http_messaging_publish_read(ngx_http_request_t *r, ngx_str_t *text)
 }
 
 
+/* messaging_control: an action for all workers */
+
+static ngx_int_t
+ngx_http_messaging_publish_control(ngx_http_request_t *r, ngx_str_t *frame)
+{
+    ngx_str_t                        name;
+    ngx_messaging_control_t         *ctl;
+    ngx_messaging_revocation_t       rv;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+
+    ctl = ngx_palloc(r->pool, sizeof(ngx_messaging_control_t));
+    if (ctl == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_messaging_control_parse(ctl, frame->data, frame->len) != NGX_OK) {
+        return ngx_http_messaging_publish_refuse(r,
+                                              NGX_MESSAGING_STAT_POST_INVALID);
+    }
+
+    ngx_str_set(&name, NGX_MESSAGING_CONTROL_CHANNEL);
+
+    if (ctl->action != NGX_MESSAGING_CONTROL_REVOKE) {
+        return ngx_http_messaging_publish_send(r, &name, frame, NULL);
+    }
+
+    ngx_messaging_revoked_of(&rv, ctl, mmcf->revoke_time);
+
+    (void) ngx_messaging_revoked_add(mmcf->shm, mmcf->worker->slot, &rv);
+
+    return ngx_http_messaging_publish_send(r, &name, frame, &rv);
+}
+
+
 /* NGX_OK: the request waits */
 
 static ngx_int_t
 ngx_http_messaging_publish_send(ngx_http_request_t *r, ngx_str_t *name,
-    ngx_str_t *frame)
+    ngx_str_t *frame, ngx_messaging_revocation_t *rv)
 {
     ngx_messaging_broker_t          *broker;
     ngx_messaging_envelope_t         e;
@@ -360,11 +414,34 @@ ngx_http_messaging_publish_send(ngx_http_request_t *r, ngx_str_t *name,
     e.json = *frame;
     e.kind = NGX_MESSAGING_KIND_MESSAGE;
 
+    if (rv && broker->ops->revoke) {
+
+        /* stored before it is told: whoever misses the one finds the other */
+
+        if (broker->ops->revoke(broker, rv, ngx_http_messaging_publish_done,
+                                post)
+            != NGX_OK)
+        {
+            ngx_free(post);
+
+            return ngx_http_messaging_publish_refuse(r,
+                                          NGX_MESSAGING_STAT_POST_UNAVAILABLE);
+        }
+
+        post->waiting = 1;
+
+        ngx_str_set(&e.exclude, NGX_HTTP_MESSAGING_CONTROL_STORED);
+    }
+
+    post->waiting++;
+
     if (broker->ops->publish(broker, name, &e, ngx_http_messaging_publish_done,
                              post)
         != NGX_OK)
     {
-        ngx_free(post);
+        if (--post->waiting == 0) {
+            ngx_free(post);
+        }
 
         return ngx_http_messaging_publish_refuse(r,
                                           NGX_MESSAGING_STAT_POST_UNAVAILABLE);
@@ -448,8 +525,17 @@ ngx_http_messaging_publish_done(void *data, ngx_int_t rc)
     uint64_t             id;
     ngx_http_request_t  *r;
 
+    if (rc != NGX_OK) {
+        post->rc = rc;
+    }
+
+    if (--post->waiting) {
+        return;
+    }
+
     r = post->request;
     id = post->id;
+    rc = post->rc;
 
     ngx_http_messaging_publish_cleanup(post);
     ngx_free(post);
@@ -548,14 +634,17 @@ static ngx_int_t
 ngx_http_messaging_publish_refuse(ngx_http_request_t *r, ngx_uint_t stat)
 {
     ngx_int_t                        rc, status;
+    ngx_http_messaging_loc_conf_t   *mlcf;
     ngx_http_messaging_main_conf_t  *mmcf;
 
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
 
     ngx_messaging_stat_add(mmcf->worker->slot, stat, 1);
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                  "messaging publish refused: %s",
+                  "messaging %s refused: %s",
+                  mlcf->control ? "control" : "publish",
                   ngx_messaging_shm_stats[stat].name);
 
     rc = NGX_OK;

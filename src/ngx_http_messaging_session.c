@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_ask.h"
+#include "ngx_http_messaging_control.h"
 #include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_delay.h"
 #include "ngx_http_messaging_detach.h"
@@ -181,6 +182,10 @@ ngx_http_messaging_session_open(ngx_http_messaging_session_t *s)
                                          "token expired");
     }
 
+    if (s->admitted) {
+        ngx_http_messaging_control_open(s);
+    }
+
     /* frames that came with the request are in its buffer */
 
     if (r->header_in->pos < r->header_in->last) {
@@ -221,7 +226,8 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
     }
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, s->connection->log, 0,
-                   "messaging session end, code:%ui", s->close_code);
+                   "messaging session end, code:%ud",
+                   (uint32_t) s->close_code);
 
     worker = s->worker;
 
@@ -234,6 +240,7 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
     s->finished = 1;
 
     ngx_messaging_wheel_drop(&worker->wheel, &s->deadline);
+    ngx_http_messaging_control_leave(s);
     ngx_queue_remove(&s->queue);
 
     if (s->is_posted) {

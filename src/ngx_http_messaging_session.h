@@ -131,13 +131,14 @@ struct ngx_http_messaging_session_s {
     size_t                             offset;        /* sent of the first */
     size_t                             queued;        /* bytes, not sent */
     size_t                             pending;       /* ... and known to TLS */
-    ngx_uint_t                         pongs;         /* that wait */
     ngx_http_messaging_shed_t         *shed;          /* NULL: nothing waits */
 
     ngx_str_t                          user;          /* percent-encoded */
     ngx_str_t                          user_json;
     ngx_str_t                          name_json;     /* empty: no name */
     int64_t                            expires;       /* ms since the epoch */
+    int64_t                            issued;        /* likewise; 0: unknown */
+    uint64_t                           jti_key;       /* 0: none */
     json_t                            *access;        /* the access claim */
     ngx_queue_t                        asks;          /* without an answer */
     ngx_http_messaging_store_t        *store;         /* NULL: nothing is */
@@ -146,8 +147,8 @@ struct ngx_http_messaging_session_s {
     ngx_http_messaging_subscription_t  single;
     ngx_queue_t                        subscriptions;
     ngx_queue_t                        publishes;
-    ngx_uint_t                         nsubscriptions;
-    ngx_uint_t                         npublishes;
+    uint32_t                           nsubscriptions;
+    uint32_t                           npublishes;
 
     uint64_t                           user_key;      /* 0: not counted */
     uint64_t                           address_key;
@@ -157,7 +158,10 @@ struct ngx_http_messaging_session_s {
     ngx_msec_t                         close_due;
     uint64_t                           received;      /* messages */
     uint64_t                           sent;
-    ngx_uint_t                         close_code;
+    uint32_t                           pongs;         /* that wait */
+    uint16_t                           close_code;
+    u_char                             barred;        /* close_code, as soon as
+                                                         it is open */
 
     ngx_messaging_bucket_t             rate;
     ngx_messaging_bucket_t             typing_rate;
@@ -185,6 +189,9 @@ struct ngx_http_messaging_session_s {
     unsigned                           is_posted:1;
     unsigned                           typing_limited:1;  /* was told so */
 };
+
+
+typedef struct ngx_http_messaging_control_s  ngx_http_messaging_control_t;
 
 
 /* per worker, and so without a lock; owned by the main configuration */
@@ -216,6 +223,8 @@ struct ngx_http_messaging_worker_s {
     ngx_uint_t                         untrimmed;     /* ... before it */
 
     int64_t                            clock;         /* less monotonic */
+
+    ngx_http_messaging_control_t      *control;
 
     ngx_http_messaging_out_t          *free_out;
     ngx_uint_t                         nfree_out;

@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_call.h"
+#include "ngx_http_messaging_control.h"
 #include "ngx_http_messaging_log.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_variables.h"
@@ -24,6 +25,8 @@ static ngx_int_t ngx_http_messaging_variable_str(ngx_http_variable_value_t *v,
 static ngx_int_t ngx_http_messaging_variable_close_code(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_messaging_variable_count(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_messaging_variable_connection(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_messaging_variable_request_uri(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
@@ -68,6 +71,10 @@ static ngx_http_variable_t  ngx_http_messaging_variables[] = {
 
     { ngx_string("messaging_sent"), NULL, ngx_http_messaging_variable_count,
       offsetof(ngx_http_messaging_session_t, sent),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_connection"), NULL,
+      ngx_http_messaging_variable_connection, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("messaging_request_uri"), NULL,
@@ -203,6 +210,37 @@ ngx_http_messaging_variable_count(ngx_http_request_t *r,
 
     return ngx_http_messaging_variable_number(r, v,
                                            *(uint64_t *) ((u_char *) s + data));
+}
+
+
+/* what control actions call it by */
+
+static ngx_int_t
+ngx_http_messaging_variable_connection(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                        *p;
+    ngx_http_messaging_session_t  *s;
+
+    s = ngx_http_messaging_variable_session(r);
+
+    if (s == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_MESSAGING_CONTROL_ID);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = ngx_http_messaging_control_id(p, s->worker, s->connection) - p;
+    v->data = p;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
 }
 
 

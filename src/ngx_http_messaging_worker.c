@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_conf.h"
+#include "ngx_http_messaging_control.h"
 #include "ngx_http_messaging_delay.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_worker.h"
@@ -262,9 +263,15 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
     broker->slot = worker->slot;
     broker->prefix = mmcf->prefix;
     broker->max_message = mmcf->max_message;
+    broker->revoke_time = mmcf->revoke_time;
     broker->deflate = &worker->deflate;
 
     worker->broker = broker;
+
+    if (ngx_http_messaging_control_create(worker, cycle->pool) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     mmcf->worker = worker;
 
     broker->ops->start(broker);
@@ -305,6 +312,7 @@ ngx_http_messaging_worker_exit(ngx_cycle_t *cycle)
     /* sessions of a worker that is terminated are left to the kernel */
 
     worker->broker->ops->stop(worker->broker);
+    ngx_http_messaging_control_free(worker);
 
     ngx_http_messaging_conf_release_jwks(mmcf);
 

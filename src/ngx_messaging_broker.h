@@ -12,6 +12,7 @@
 #include "ngx_messaging_channel.h"
 #include "ngx_messaging_deflate.h"
 #include "ngx_messaging_envelope.h"
+#include "ngx_messaging_revoked.h"
 #include "ngx_messaging_shm.h"
 
 
@@ -50,6 +51,14 @@ typedef struct {
 
     /* a new message id, 0 if none can be made now */
     uint64_t    (*id)(ngx_messaging_broker_t *broker);
+
+    /*
+     * Stores a revocation for those who do not hear of it now; NULL: the zone
+     * is all there is.  NGX_OK: "handler" as above; else: it was not taken.
+     */
+    ngx_int_t   (*revoke)(ngx_messaging_broker_t *broker,
+                    ngx_messaging_revocation_t *rv,
+                    ngx_messaging_publish_pt handler, void *data);
 } ngx_messaging_broker_ops_t;
 
 
@@ -64,6 +73,13 @@ struct ngx_messaging_broker_s {
 
     ngx_str_t                      prefix;
     size_t                         max_message;
+    time_t                         revoke_time;
+
+    /* what comes on the control channel; and: something may have been missed,
+       revocations that are stored are in the zone by now */
+    void                         (*control)(void *data, ngx_str_t *payload);
+    void                         (*control_gap)(void *data);
+    void                          *control_data;
 
     ngx_uint_t                     dropped;     /* since the last line */
     ngx_msec_t                     logged;      /* 0: not yet */

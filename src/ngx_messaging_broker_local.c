@@ -67,6 +67,7 @@ typedef struct {
     ngx_messaging_broker_t        broker;
 
     ngx_uint_t                    slot;
+    uint32_t                      control;      /* hash of its channel */
     ngx_messaging_ring_reader_t   reader;
     ngx_messaging_wake_set_t      wake;         /* who is to be woken */
 
@@ -111,6 +112,8 @@ static uint64_t ngx_messaging_broker_local_id(ngx_messaging_broker_t *broker);
 
 static void ngx_messaging_broker_local_interest(void *data,
     ngx_messaging_channel_t *ch);
+static void ngx_messaging_broker_local_want(ngx_messaging_broker_local_t *bl,
+    uint32_t hash, ngx_uint_t on);
 static uint32_t ngx_messaging_broker_local_hash(ngx_str_t *name);
 static ngx_uint_t ngx_messaging_broker_local_alive(void *data, ngx_uint_t n);
 
@@ -133,7 +136,8 @@ static ngx_messaging_broker_ops_t  ngx_messaging_broker_local_ops = {
     ngx_messaging_broker_local_stop,
     ngx_messaging_broker_local_ready,
     ngx_messaging_broker_local_publish,
-    ngx_messaging_broker_local_id
+    ngx_messaging_broker_local_id,
+    NULL
 };
 
 
@@ -141,6 +145,7 @@ ngx_messaging_broker_t *
 ngx_messaging_broker_local_create(ngx_pool_t *pool, ngx_uint_t slot,
     ngx_messaging_interest_pt *interest)
 {
+    ngx_str_t                      control;
     ngx_messaging_broker_local_t  *bl;
 
     bl = ngx_pcalloc(pool, sizeof(ngx_messaging_broker_local_t));
@@ -153,6 +158,9 @@ ngx_messaging_broker_local_create(ngx_pool_t *pool, ngx_uint_t slot,
 
     bl->slot = slot;
     bl->last = &bl->done;
+
+    ngx_str_set(&control, NGX_MESSAGING_CONTROL_CHANNEL);
+    bl->control = ngx_messaging_broker_local_hash(&control);
 
     bl->dummy.fd = (ngx_socket_t) -1;
     bl->dummy.data = bl;
@@ -213,6 +221,8 @@ ngx_messaging_broker_local_start(ngx_messaging_broker_t *broker)
     }
 
     ngx_messaging_ring_start(&bl->reader);
+
+    ngx_messaging_broker_local_want(bl, bl->control, 1);
 
     ngx_add_timer(&bl->tick, NGX_MESSAGING_BROKER_LOCAL_TICK);
 
@@ -474,7 +484,7 @@ ngx_messaging_broker_local_interest(void *data, ngx_messaging_channel_t *ch)
 {
     ngx_messaging_broker_local_t *bl = data;
 
-    uint32_t                   hash, *count;
+    uint32_t                   hash;
     ngx_str_t                  name;
     ngx_messaging_channels_t  *chs;
 
@@ -487,29 +497,33 @@ ngx_messaging_broker_local_interest(void *data, ngx_messaging_channel_t *ch)
     name.len = ch->len;
 
     hash = ngx_messaging_broker_local_hash(&name);
-    count = &bl->counts[hash % NGX_MESSAGING_WAKE_HASHES];
 
     if (ch->nelts == 0) {
         ch->confirmed = 0;
-
-        if (--*count == 0 && bl->slot < NGX_MESSAGING_SHM_SLOTS) {
-            ngx_messaging_wake_want(bl->broker.shm->wake, bl->slot, hash, 0);
-        }
-
+        ngx_messaging_broker_local_want(bl, hash, 0);
         return;
     }
 
-    if ((*count)++ == 0 && bl->slot < NGX_MESSAGING_SHM_SLOTS) {
-        ngx_messaging_wake_want(bl->broker.shm->wake, bl->slot, hash, 1);
-    }
-
-    if (chs->active == 1) {
-        /* what has not been read yet was for nobody */
-        ngx_messaging_ring_start(&bl->reader);
-    }
+    ngx_messaging_broker_local_want(bl, hash, 1);
 
     ch->since = ngx_messaging_ring_end(&bl->reader);
     ch->confirmed = 1;
+}
+
+
+static void
+ngx_messaging_broker_local_want(ngx_messaging_broker_local_t *bl,
+    uint32_t hash, ngx_uint_t on)
+{
+    uint32_t  *count;
+
+    count = &bl->counts[hash % NGX_MESSAGING_WAKE_HASHES];
+
+    if ((on ? (*count)++ : --*count) == 0
+        && bl->slot < NGX_MESSAGING_SHM_SLOTS)
+    {
+        ngx_messaging_wake_want(bl->broker.shm->wake, bl->slot, hash, on);
+    }
 }
 
 
@@ -642,11 +656,6 @@ ngx_messaging_broker_local_drain(ngx_messaging_broker_local_t *bl)
     ngx_int_t   rc;
     ngx_uint_t  given, looked, skipped;
 
-    if (bl->broker.channels->active == 0) {
-        ngx_messaging_ring_start(&bl->reader);
-        return NGX_OK;
-    }
-
     given = 0;
     rc = NGX_AGAIN;
     skipped = bl->reader.skipped;
@@ -735,6 +744,13 @@ ngx_messaging_broker_local_read(ngx_messaging_broker_local_t *bl)
     payload.data = name.data + name.len;
     payload.len = bl->reader.len - 2 - name.len;
 
+    if (name.len == sizeof(NGX_MESSAGING_CONTROL_CHANNEL) - 1
+        && ngx_memcmp(name.data, NGX_MESSAGING_CONTROL_CHANNEL, name.len) == 0)
+    {
+        bl->broker.control(bl->broker.control_data, &payload);
+        return NGX_OK;
+    }
+
     ch = ngx_messaging_channel_find(bl->broker.channels, &name);
 
     if (ch == NULL || ch->nelts == 0
@@ -759,6 +775,8 @@ ngx_messaging_broker_local_gap(ngx_messaging_broker_local_t *bl, ngx_int_t rc)
     ngx_messaging_channels_t  *chs;
 
     chs = bl->broker.channels;
+
+    bl->broker.control_gap(bl->broker.control_data);
 
     if (chs->active == 0) {
         return;

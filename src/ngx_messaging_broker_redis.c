@@ -5,6 +5,7 @@
 
 
 #include "ngx_messaging.h"
+#include "ngx_messaging_broker_control.h"
 #include "ngx_messaging_broker_redis.h"
 #include "ngx_messaging_host.h"
 #include "ngx_messaging_lag.h"
@@ -40,6 +41,7 @@ typedef struct {
     ngx_connection_t              dummy;
 
     ngx_messaging_host_t          host;
+    ngx_messaging_broker_control_t  control;
     ngx_messaging_lag_t           lag;
 
     ngx_msec_t                    started;
@@ -74,6 +76,9 @@ static void ngx_messaging_broker_redis_lag(ngx_messaging_broker_redis_t *br,
     ngx_messaging_channel_t *ch, ngx_str_t *payload);
 static uint64_t ngx_messaging_broker_redis_clock(void);
 static uint64_t ngx_messaging_broker_redis_id(ngx_messaging_broker_t *broker);
+static ngx_int_t ngx_messaging_broker_redis_revoke(
+    ngx_messaging_broker_t *broker, ngx_messaging_revocation_t *rv,
+    ngx_messaging_publish_pt handler, void *data);
 static void ngx_messaging_broker_redis_published(void *data,
     ngx_messaging_resp_reply_t *reply);
 
@@ -105,7 +110,8 @@ static ngx_messaging_broker_ops_t  ngx_messaging_broker_redis_ops = {
     ngx_messaging_broker_redis_stop,
     ngx_messaging_broker_redis_ready,
     ngx_messaging_broker_redis_publish,
-    ngx_messaging_broker_redis_id
+    ngx_messaging_broker_redis_id,
+    ngx_messaging_broker_redis_revoke
 };
 
 
@@ -168,6 +174,12 @@ ngx_messaging_broker_redis_create(ngx_pool_t *pool,
 
     ngx_messaging_host_init(&br->host);
 
+    br->control.broker = &br->broker;
+    br->control.subscriber = br->subscriber;
+    br->control.command = br->command;
+    br->control.handler = ngx_messaging_broker_redis_state;
+    br->control.data = br;
+
     *interest = ngx_messaging_broker_redis_interest;
 
     return &br->broker;
@@ -185,6 +197,8 @@ ngx_messaging_broker_redis_start(ngx_messaging_broker_t *broker)
 
     br->host.shm = broker->shm;
     br->host.prefix = broker->prefix;
+
+    ngx_messaging_broker_control_init(&br->control);
 
     ngx_messaging_redis_start(br->subscriber);
     ngx_messaging_redis_start(br->command);
@@ -210,6 +224,7 @@ ngx_messaging_broker_redis_stop(ngx_messaging_broker_t *broker)
     }
 
     ngx_messaging_host_leave(&br->host);
+    ngx_messaging_broker_control_close(&br->control);
 
     if (br->buffer) {
         ngx_free(br->buffer);
@@ -243,11 +258,14 @@ ngx_messaging_broker_redis_ready(ngx_messaging_broker_t *broker)
 static ngx_uint_t
 ngx_messaging_broker_redis_connected(ngx_messaging_broker_redis_t *br)
 {
-    /* without a host number no message could be given its id */
+    /*
+     * Without a host number no message could be given its id, and without the
+     * revocations those could come in whose tokens are void.
+     */
 
     return ngx_messaging_redis_ready(br->subscriber)
            && ngx_messaging_redis_ready(br->command)
-           && br->host.held;
+           && br->host.held && br->control.revoked.read;
 }
 
 
@@ -469,6 +487,20 @@ ngx_messaging_broker_redis_id(ngx_messaging_broker_t *broker)
 }
 
 
+static ngx_int_t
+ngx_messaging_broker_redis_revoke(ngx_messaging_broker_t *broker,
+    ngx_messaging_revocation_t *rv, ngx_messaging_publish_pt handler,
+    void *data)
+{
+    ngx_messaging_broker_redis_t  *br;
+
+    br = (ngx_messaging_broker_redis_t *) broker;
+
+    return ngx_messaging_revoked_redis_store(&br->control.revoked, rv, handler,
+                                             data);
+}
+
+
 static void
 ngx_messaging_broker_redis_interest(void *data, ngx_messaging_channel_t *ch)
 {
@@ -641,6 +673,8 @@ ngx_messaging_broker_redis_subscriber_ready(void *data)
     ngx_messaging_channel_t   *ch;
     ngx_messaging_channels_t  *chs;
 
+    ngx_messaging_broker_control_listen(&br->control);
+
     chs = br->broker.channels;
 
     for (i = 0; i < chs->nbuckets; i++) {
@@ -690,6 +724,7 @@ ngx_messaging_broker_redis_subscriber_lost(void *data)
     }
 
     ngx_messaging_lag_forget(&br->lag);
+    ngx_messaging_broker_control_lost(&br->control);
 
     ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_REDIS_LOST, 1);
     ngx_messaging_stat_add(br->broker.slot, NGX_MESSAGING_STAT_REDIS_GAPS,
@@ -717,6 +752,10 @@ ngx_messaging_broker_redis_push(void *data, ngx_messaging_resp_reply_t *reply)
 
     name.data += prefix->len;
     name.len -= prefix->len;
+
+    if (ngx_messaging_broker_control_push(&br->control, &name, reply)) {
+        return;
+    }
 
     ch = ngx_messaging_channel_find(br->broker.channels, &name);
 
@@ -819,6 +858,7 @@ ngx_messaging_broker_redis_command_ready(void *data)
     ngx_messaging_broker_redis_t *br = data;
 
     ngx_messaging_host_take(&br->host);
+    ngx_messaging_broker_control_read(&br->control);
     ngx_messaging_broker_redis_state(br);
 }
 

@@ -142,7 +142,8 @@ static const char  *ngx_messaging_jwt_reasons[] = {
     "not_yet",
     "claim",
     "user",
-    "internal"
+    "internal",
+    "revoked"
 };
 
 
@@ -704,6 +705,7 @@ ngx_messaging_jwt_times(ngx_messaging_jwt_claims_t *claims, int64_t leeway,
     }
 
     claims->expires = exp + leeway;
+    claims->issued = iat;
 
     /* at the very time of "exp" a token is expired, RFC 7519, section 4.1.4 */
 

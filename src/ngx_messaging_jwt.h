@@ -33,6 +33,7 @@ typedef enum {
     NGX_MESSAGING_JWT_CLAIM,
     NGX_MESSAGING_JWT_USER,
     NGX_MESSAGING_JWT_INTERNAL,
+    NGX_MESSAGING_JWT_REVOKED,    /* known to who calls, not here */
     NGX_MESSAGING_JWT_LAST
 } ngx_messaging_jwt_reason_e;
 
@@ -66,6 +67,7 @@ typedef struct {
     ngx_uint_t                 algorithm;    /* the bit of jwk.h */
     int64_t                    expires;      /* ms since the epoch, with the
                                                 leeway added */
+    int64_t                    issued;       /* likewise, 0 if not known */
 } ngx_messaging_jwt_claims_t;
 
 
@@ -98,7 +100,7 @@ typedef struct {
  *
  * ngx_messaging_jwt_reason() is the reason as a word for logs and counters:
  * "missing", "malformed", "algorithm", "key", "signature", "expired",
- * "not_yet", "claim", "user", "internal".
+ * "not_yet", "claim", "user", "internal", "revoked".
  */
 
 ngx_int_t ngx_messaging_jwt_verify(ngx_messaging_jwt_policy_t *policy,

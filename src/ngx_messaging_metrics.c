@@ -82,6 +82,13 @@ static ngx_messaging_metrics_family_t  ngx_messaging_metrics_families[] = {
     { NGX_MESSAGING_STAT_STORE_SAVED, "stores_total", "result",
       "messages given to the backend by messaging_store" },
 
+    { NGX_MESSAGING_STAT_CONTROL_OBEYED, "control_actions_total", "result",
+      "control actions, counted by each worker that hears of them" },
+    { NGX_MESSAGING_STAT_CONTROL_CLOSED, "control_effects_total", "effect",
+      "what control actions did to connections" },
+    { NGX_MESSAGING_STAT_CONTROL_EVICTED, "revocations_lost_total", "reason",
+      "revocations that may not hold as long as they should" },
+
     { NGX_MESSAGING_STAT_LIMIT_RATE, "limits_total", "limit",
       "limits reached" },
     { NGX_MESSAGING_STAT_SHED_TYPING_COALESCED, "sheds_total", "kind",

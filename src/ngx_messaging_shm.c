@@ -34,6 +34,7 @@ static ngx_int_t ngx_messaging_shm_check_zone(ngx_shm_zone_t *zone);
 static ngx_uint_t ngx_messaging_shm_fits(ngx_messaging_shm_conf_t *conf,
     size_t size, ngx_uint_t quotas);
 static ngx_uint_t ngx_messaging_shm_cells(size_t size);
+static ngx_uint_t ngx_messaging_shm_revocations(size_t size);
 static ngx_uint_t ngx_messaging_shm_processes(ngx_messaging_shm_conf_t *conf);
 static ngx_int_t ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone,
     void *data);
@@ -92,6 +93,7 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "refusals", "token_claim", 0, "required claim missing or wrong" },
     { "refusals", "token_user", 0, "user claim missing or wrong" },
     { "refusals", "token_internal", 0, "token could not be verified" },
+    { "refusals", "token_revoked", 0, "revoked token" },
     { "refusals", "access", 0, "no access to the conversation" },
     { "refusals", "broker", 0, "broker down or subscription timed out" },
     { "refusals", "backend", 0, "access check failed or timed out" },
@@ -115,6 +117,14 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "stores", "rate_limited", 0, "refused by the backend for now: 429" },
     { "stores", "failed", 0, "not answered, or with another status" },
     { "stores", "overloaded", 0, "too many of a connection were waiting" },
+
+    { "control", "obeyed", 0, "actions obeyed, by each worker" },
+    { "control", "unknown", 0, "actions that are not known" },
+    { "control", "invalid", 0, "payloads that are no control action" },
+    { "control", "closed", 0, "connections closed" },
+    { "control", "unsubscribed", 0, "conversations taken from connections" },
+    { "control", "evicted", 0, "revocations the zone had no room for" },
+    { "control", "not_stored", 0, "revocations not stored in Redis" },
 
     { "limits", "rate", 0, "frames refused by messaging_rate" },
     { "limits", "typing_rate", 0, "typing left out by messaging_typing_rate" },
@@ -284,6 +294,10 @@ ngx_messaging_shm_fits(ngx_messaging_shm_conf_t *conf, size_t size,
     pages = sizeof(ngx_messaging_shm_t) / ngx_pagesize + 1
             + NGX_MESSAGING_SHM_PAGES;
 
+    pages += ngx_messaging_revocations_size(
+                                       ngx_messaging_shm_revocations(size))
+             / ngx_pagesize + 1;
+
     if (conf->ring) {
         cells = ngx_messaging_shm_cells(size);
 
@@ -332,6 +346,23 @@ ngx_messaging_shm_cells(size_t size)
 }
 
 
+/* a table in a zone of that size: a power of two, 1/16 of it at most */
+
+static ngx_uint_t
+ngx_messaging_shm_revocations(size_t size)
+{
+    ngx_uint_t  n;
+
+    n = 1;
+
+    while (ngx_messaging_revocations_size(2 * n) <= size / 16) {
+        n *= 2;
+    }
+
+    return n;
+}
+
+
 static ngx_uint_t
 ngx_messaging_shm_processes(ngx_messaging_shm_conf_t *conf)
 {
@@ -349,6 +380,7 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
 {
     ngx_messaging_shm_conf_t *old = data;
 
+    size_t                     n;
     ngx_slab_pool_t           *pool;
     ngx_atomic_uint_t          token;
     ngx_messaging_shm_t       *shm;
@@ -394,6 +426,16 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "RAND_bytes() failed");
         return NGX_ERROR;
     }
+
+    n = ngx_messaging_shm_revocations(zone->shm.size);
+
+    shm->revocations = ngx_slab_calloc(pool,
+                                       ngx_messaging_revocations_size(n));
+    if (shm->revocations == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_messaging_revocations_init(shm->revocations, n);
 
     shm->host_token = token;
     shm->local = token % NGX_MESSAGING_SHM_HOSTS;

@@ -11,6 +11,7 @@
 #include "ngx_messaging.h"
 #include "ngx_messaging_key.h"
 #include "ngx_messaging_refusals.h"
+#include "ngx_messaging_revocations.h"
 #include "ngx_messaging_ring.h"
 #include "ngx_messaging_wake.h"
 
@@ -89,6 +90,7 @@ typedef enum {
     NGX_MESSAGING_STAT_REFUSED_TOKEN_CLAIM,
     NGX_MESSAGING_STAT_REFUSED_TOKEN_USER,
     NGX_MESSAGING_STAT_REFUSED_TOKEN_INTERNAL,
+    NGX_MESSAGING_STAT_REFUSED_TOKEN_REVOKED,
     NGX_MESSAGING_STAT_REFUSED_ACCESS,
     NGX_MESSAGING_STAT_REFUSED_BROKER,
     NGX_MESSAGING_STAT_REFUSED_BACKEND,
@@ -112,6 +114,14 @@ typedef enum {
     NGX_MESSAGING_STAT_STORE_LIMITED,
     NGX_MESSAGING_STAT_STORE_FAILED,
     NGX_MESSAGING_STAT_STORE_OVERLOADED,
+
+    NGX_MESSAGING_STAT_CONTROL_OBEYED,
+    NGX_MESSAGING_STAT_CONTROL_UNKNOWN,
+    NGX_MESSAGING_STAT_CONTROL_INVALID,
+    NGX_MESSAGING_STAT_CONTROL_CLOSED,
+    NGX_MESSAGING_STAT_CONTROL_UNSUBSCRIBED,
+    NGX_MESSAGING_STAT_CONTROL_EVICTED,
+    NGX_MESSAGING_STAT_CONTROL_NOT_STORED,
 
     NGX_MESSAGING_STAT_LIMIT_RATE,
     NGX_MESSAGING_STAT_LIMIT_TYPING_RATE,
@@ -217,6 +227,7 @@ typedef struct {
     ngx_messaging_slot_t        slots[NGX_MESSAGING_SHM_SLOTS];
 
     ngx_messaging_refusals_t    refusals;
+    ngx_messaging_revocations_t  *revocations;
 
     ngx_messaging_ring_t       *ring;       /* of the broker without Redis, */
     ngx_messaging_wake_t       *wake;       /* NULL if there was none yet */

@@ -579,7 +579,7 @@ test_reasons(void)
 
     static const char  *words[] = {
         "ok", "missing", "malformed", "algorithm", "key", "signature",
-        "expired", "not_yet", "claim", "user", "internal"
+        "expired", "not_yet", "claim", "user", "internal", "revoked"
     };
 
     unit_int(NGX_MESSAGING_JWT_LAST, sizeof(words) / sizeof(words[0]),

@@ -6,6 +6,7 @@
 
 #include "../../src/ngx_messaging_counts.c"
 #include "../../src/ngx_messaging_lag.c"
+#include "../../src/ngx_messaging_revocations.c"
 #include "../../src/ngx_messaging_ring.c"
 #include "../../src/ngx_messaging_shm.c"
 #include "../../src/ngx_messaging_metrics.c"

@@ -5,6 +5,7 @@
 
 
 #include "../../src/ngx_messaging_counts.c"
+#include "../../src/ngx_messaging_revocations.c"
 #include "../../src/ngx_messaging_ring.c"
 #include "../../src/ngx_messaging_shm.c"
 #include "unit.h"

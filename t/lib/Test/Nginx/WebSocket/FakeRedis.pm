@@ -333,6 +333,17 @@ sub answer {
         return say($s, $c, ':' . ++$data->{$key}[0] . "\r\n");
     }
 
+    if ($name eq 'APPEND') {
+        $data->{$key}[0] .= $args[1];
+        return say($s, $c, ':' . length($data->{$key}[0]) . "\r\n");
+    }
+
+    if ($name eq 'GETRANGE') {
+        my $text = $data->{$key} ? $data->{$key}[0] : '';
+        return say($s, $c, bulk($args[1] >= length $text ? ''
+                   : substr $text, $args[1], $args[2] - $args[1] + 1));
+    }
+
     say($s, $c, $name =~ /\A(?:AUTH|SELECT|CLIENT)\z/ ? "+OK\r\n"
         : $name eq 'PUBLISH' ? ':' . publish($s, @args) . "\r\n"
         : $name eq 'GET' ? bulk($data->{$key} && $data->{$key}[0])
