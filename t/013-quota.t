@@ -20,7 +20,8 @@ $ENV{TEST_NGINX_HEADERS} = "Host: localhost\\r\\nUpgrade: websocket\\r\\n"
 
 our $Workers = master_process_enabled() eq 'on' ? workers() : 1;
 
-# a counter of all slots takes half a page of the zone
+# a counter of all slots takes half a page of the zone; the table of revocations
+# is a part of the rest
 my $counters = do {
     open my $fh, '<', 'src/ngx_messaging_shm.h' or die "shm.h: $!\n";
     local $/;
@@ -29,7 +30,7 @@ my $counters = do {
 
 # the least that will do for two generations of workers, and less than what a
 # third and a fourth need besides
-our $Zone = int((32 * $Workers + $counters / 2 + 26) * 4120 / 1024) + 48;
+our $Zone = int((32 * $Workers + $counters / 2 + 37) * 4120 / 1024) + 48;
 
 # one client on each worker, that does not answer its Close: the worker stays
 my $held = 0;

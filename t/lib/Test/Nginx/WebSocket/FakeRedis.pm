@@ -219,7 +219,10 @@ sub obey {
         say($s, $_, $args[0]) for @connections;
 
     } elsif ($what eq 'push') {
-        say($s, $_, $args[0]) for grep { %{$_->{channels}} } @connections;
+        for my $c (@connections) {
+            say($s, $c, $args[0]) if grep { !/\@control\z/ }
+                                          keys %{$c->{channels}};
+        }
 
     } elsif ($what eq 'publish') {
         publish($s, @args);
