@@ -400,7 +400,7 @@ ngx_http_messaging_detach_finalize(ngx_http_messaging_session_t *s,
     ngx_log_error(NGX_LOG_INFO, c->log, 0,
                   "messaging connection ended, code:%ui received:%uL "
                   "sent:%uL time:%M",
-                  s->close_code, s->received, s->sent,
+                  (ngx_uint_t) s->close_code, s->received, s->sent,
                   ngx_current_msec - c->start_time);
 
     if (rc != NGX_OK || c->error || c->read->eof
