@@ -285,6 +285,7 @@ sub start_server {
             BENCH_CONNECTIONS => 16384,
             BENCH_SCENARIO => $scenario->{load} // '',
             %{$scenario->{env} || {}},
+            %{$target->{env} || {}},
             many_env($scenario),
         },
     );

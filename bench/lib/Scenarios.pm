@@ -20,6 +20,9 @@ our @targets = (
       title => 'messaging, embedded', peer => 'messaging' },
     { name => 'messaging', script => 'messaging', redis => 1,
       title => 'messaging, Redis', peer => 'messaging' },
+    { name => 'messaging-detached', script => 'messaging',
+      title => 'messaging, messaging_detach', peer => 'messaging',
+      env => { BENCH_EXTRA => 'messaging_detach on;' } },
     { name => 'bun', script => 'bun',
       title => 'Bun', peer => 'bun' },
     { name => 'bun-redis', script => 'bun', redis => 1,
@@ -52,7 +55,8 @@ for my $target (@targets) {
 }
 
 my @one_host = qw(messaging-embedded bun nchan node daphne floor);
-my @all = qw(messaging-embedded messaging bun nchan node daphne floor);
+my @all = qw(messaging-embedded messaging messaging-detached bun nchan node
+             daphne floor);
 my @redis = qw(messaging bun-redis nchan-redis node-redis daphne-redis
                floor-redis);
 
@@ -141,7 +145,8 @@ our @scenarios = (
       unit => 'connection', load => 'idle', key => 'rss_kb_per_connection',
       arguments => ['--members', 10000, '--tls'], env => { BENCH_TLS => 1 },
       for => { daphne => ['--members', 2000] },
-      targets => [qw(messaging-embedded bun nchan node daphne)] },
+      targets => [qw(messaging-embedded messaging-detached bun nchan node
+                     daphne)] },
 
     { name => 'fanout-tls', full => 1,
       title => 'One conversation of 1000, saturated, TLS',
@@ -192,18 +197,19 @@ our @scenarios = (
 
     { name => 'memory', full => 1,
       title => 'Memory: worker_connections and reload',
-      code => 'memory', targets => [qw(messaging-embedded messaging)] },
+      code => 'memory', targets => [qw(messaging-embedded messaging
+                                       messaging-detached)] },
 
     { name => 'idle-200000', full => 1, title => '200,000 idle connections',
       unit => 'connection', load => 'idle-many',
       key => 'rss_kb_per_connection', many => 200_000,
-      targets => [qw(messaging-embedded bun nchan)] },
+      targets => [qw(messaging-embedded messaging-detached bun nchan)] },
 
     { name => 'idle-1000000', full => 1,
       title => '1,000,000 idle connections',
       unit => 'connection', load => 'idle-many',
       key => 'rss_kb_per_connection', many => 1_000_000,
-      targets => [qw(messaging-embedded)] },
+      targets => [qw(messaging-detached)] },
 );
 
 for my $scenario (@scenarios) {
@@ -216,7 +222,8 @@ for my $scenario (@scenarios) {
 our @short = (
     ['handshake with HS256, µs', 'handshake', 'messaging-embedded'],
     ['handshake with RS256, µs', 'handshake-rs256', 'messaging-embedded'],
-    ['idle connection, KB', 'idle', 'messaging-embedded'],
+    ['idle connection, with messaging_detach, KB', 'idle',
+     'messaging-detached'],
     ['delivery to one of 1000, saturated, µs', 'fanout',
      'messaging-embedded'],
     ['the same at 100 messages/s, µs / p99 ms', 'fanout-rate',

@@ -91,7 +91,8 @@ END
 }
 
 nginx_listen() {
-    local flags="backlog=4096"
+    # a handshake is one turn of the event loop, not two
+    local flags="backlog=4096 deferred"
 
     if [ "$BENCH_TLS" = 1 ]; then
         cat << END
