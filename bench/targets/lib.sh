@@ -90,9 +90,9 @@ nginx_http() {
 END
 }
 
+# nginx_listen [parameter]
 nginx_listen() {
-    # a handshake is one turn of the event loop, not two
-    local flags="backlog=4096 deferred"
+    local flags="backlog=4096${1:+ $1}"
 
     if [ "$BENCH_TLS" = 1 ]; then
         cat << END
