@@ -212,7 +212,7 @@ ann:   may_close
 ann:   send {"type":"message","content":"lost"}
 nginx: expect_crash
 nginx: expect_workers 3
-nginx: status relay.skipped 1
+nginx: status relay.skipped 2
 cid:   connect_apart bob /ws/messaging/7/?token=$jwt_ann
 cid:   send {"type":"message","content":"b"}
 bob,cid: recv {"type":"new_message","message":{"content":"b","...":0}}
