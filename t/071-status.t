@@ -126,9 +126,10 @@ ann: {"user_id":1,"exp":"+60"}
 --- websocket
 nginx: status redis.ready $WORKERS
 ann:   connect /ws/messaging/7/?token=$jwt_ann
+redis: expect_subscribers messaging:@control $WORKERS
 redis: kill_subscribers
-nginx: status redis.lost 1
-nginx: status redis.reconnects 1
+nginx: status redis.lost $WORKERS
+nginx: status redis.reconnects $WORKERS
 nginx: status redis.ready $WORKERS
 ann:   recv {"type":"resync","within_ms":"<int>"}
 nginx: status broker.resyncs 1
