@@ -438,7 +438,7 @@ sub choose {
                                          @$o{qw( early half rcvbuf )});
     $self->{from} = $o->{from} // sprintf '127.0.%d.%d', 1 + rand 9,
                                           1 + rand 250;
-    delete @$self{qw( acted bad )};
+    delete @$self{qw( acted bad leave_now leave_at )};
     $self->begin(($o->{path} // "/ws/messaging/$conversation/")
                  . "?token=$token",
                  $o->{offer} ? ['Sec-WebSocket-Extensions',
