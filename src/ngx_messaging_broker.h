@@ -12,6 +12,7 @@
 #include "ngx_messaging_channel.h"
 #include "ngx_messaging_deflate.h"
 #include "ngx_messaging_envelope.h"
+#include "ngx_messaging_redis.h"
 #include "ngx_messaging_revoked.h"
 #include "ngx_messaging_shm.h"
 
@@ -70,6 +71,7 @@ struct ngx_messaging_broker_s {
     ngx_log_t                     *log;
 
     ngx_messaging_deflate_t       *deflate;     /* of the worker */
+    ngx_messaging_redis_t         *redis;       /* for commands; or NULL */
 
     ngx_str_t                      prefix;
     size_t                         max_message;

@@ -158,6 +158,8 @@ ngx_messaging_broker_redis_create(ngx_pool_t *pool,
         return NULL;
     }
 
+    br->broker.redis = br->command;
+
     ngx_queue_init(&br->interest);
 
     br->dummy.fd = (ngx_socket_t) -1;
