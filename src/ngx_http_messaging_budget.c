@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_session.h"
+#include "ngx_http_messaging_worker.h"
 
 
 /*
@@ -44,7 +45,7 @@ ngx_http_messaging_budget(ngx_event_t *ev)
 
     /* first what can leave leaves: a burst to clients that read is not meant */
 
-    worker->event.handler(&worker->event);
+    ngx_http_messaging_worker_flush(worker);
 
     if (ngx_messaging_memory_held() <= worker->conf->max_queued) {
         return;

@@ -83,6 +83,7 @@ ngx_http_messaging_session_send(ngx_http_messaging_session_t *s,
     *s->last_out = out;
     s->last_out = &out->next;
     s->queued += m->len;
+    s->worker->nqueued++;
 
     if (m->opcode == NGX_MESSAGING_FRAME_PONG) {
         s->pongs++;

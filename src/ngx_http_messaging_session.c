@@ -246,6 +246,7 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
     if (s->is_posted) {
         ngx_queue_remove(&s->posted);
         s->is_posted = 0;
+        worker->nposted--;
     }
 
     ngx_http_messaging_output_free(s);
@@ -521,6 +522,7 @@ ngx_http_messaging_session_post(ngx_http_messaging_session_t *s)
     }
 
     s->is_posted = 1;
+    s->worker->nposted++;
     ngx_queue_insert_tail(&s->worker->posted, &s->posted);
 
     if (!s->worker->event.posted) {

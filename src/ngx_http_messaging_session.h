@@ -207,6 +207,8 @@ struct ngx_http_messaging_worker_s {
 
     ngx_queue_t                        sessions;
     ngx_queue_t                        posted;
+    ngx_uint_t                         nposted;
+    ngx_uint_t                         nqueued;       /* frames, ever */
     ngx_event_t                        event;         /* flush of posted */
     ngx_event_t                        beat;          /* of the slot */
     ngx_event_t                        drain;
@@ -221,6 +223,11 @@ struct ngx_http_messaging_worker_s {
     ngx_uint_t                         nfreed;        /* pools of requests, in
                                                          this beat */
     ngx_uint_t                         untrimmed;     /* ... before it */
+
+    ngx_msec_t                         gather;        /* since when */
+    ngx_uint_t                         gathered;      /* nqueued before it */
+    ngx_uint_t                         looks;
+    ngx_uint_t                         looked;        /* ... just now */
 
     int64_t                            clock;         /* less monotonic */
 

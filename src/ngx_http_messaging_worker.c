@@ -33,6 +33,12 @@
 
 #define NGX_HTTP_MESSAGING_TRIM        100
 
+/* to send to so many takes longer than to see what else has come for them */
+
+#define NGX_HTTP_MESSAGING_GATHER       128
+#define NGX_HTTP_MESSAGING_GATHER_LOOKS 8
+#define NGX_HTTP_MESSAGING_GATHER_TIME  1           /* ms */
+
 
 static void ngx_http_messaging_worker_tell(ngx_cycle_t *cycle,
     ngx_http_messaging_main_conf_t *mmcf);
@@ -41,6 +47,8 @@ static ngx_int_t ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
 static void ngx_http_messaging_worker_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_messaging_worker_t *worker);
 static void ngx_http_messaging_worker_posted(ngx_event_t *ev);
+static ngx_uint_t ngx_http_messaging_worker_gather(
+    ngx_http_messaging_worker_t *worker);
 static void ngx_http_messaging_worker_fetch(ngx_queue_t *posted,
     ngx_queue_t *q);
 static void ngx_http_messaging_worker_beat(ngx_event_t *ev);
@@ -351,13 +359,75 @@ ngx_http_messaging_worker_exit(ngx_cycle_t *cycle)
 static void
 ngx_http_messaging_worker_posted(ngx_event_t *ev)
 {
-    ngx_queue_t                   *q, posted;
-    ngx_connection_t              *c;
-    ngx_http_messaging_worker_t   *worker;
-    ngx_http_messaging_session_t  *s;
+    ngx_connection_t             *c;
+    ngx_http_messaging_worker_t  *worker;
 
     c = ev->data;
     worker = c->data;
+
+    if (!ngx_http_messaging_worker_gather(worker)) {
+        ngx_http_messaging_worker_flush(worker);
+    }
+}
+
+
+/*
+ * What a call to send takes hardly depends on how much is sent.  So before
+ * something is sent to many, the event loop is gone through once more, without
+ * waiting: what others have sent meanwhile leaves by the same calls.  That is
+ * repeated while it brings something, but not for long.
+ */
+
+static ngx_uint_t
+ngx_http_messaging_worker_gather(ngx_http_messaging_worker_t *worker)
+{
+    ngx_event_t  *ev;
+
+    ev = &worker->event;
+
+    if (worker->looked) {
+
+        /* the broker, which may stand behind us, has to give what it has */
+
+        worker->looked = 0;
+
+        ngx_post_event(ev, &ngx_posted_events);
+
+        return 1;
+    }
+
+    if (worker->nposted < NGX_HTTP_MESSAGING_GATHER || ngx_exiting) {
+        worker->looks = 0;
+        return 0;
+    }
+
+    if (worker->looks == 0) {
+        worker->gather = ngx_current_msec;
+
+    } else if (worker->looks == NGX_HTTP_MESSAGING_GATHER_LOOKS
+               || worker->gathered == worker->nqueued
+               || ngx_current_msec - worker->gather
+                  > NGX_HTTP_MESSAGING_GATHER_TIME)
+    {
+        worker->looks = 0;
+        return 0;
+    }
+
+    worker->looks++;
+    worker->looked = 1;
+    worker->gathered = worker->nqueued;
+
+    ngx_post_event(ev, &ngx_posted_next_events);
+
+    return 1;
+}
+
+
+void
+ngx_http_messaging_worker_flush(ngx_http_messaging_worker_t *worker)
+{
+    ngx_queue_t                   *q, posted;
+    ngx_http_messaging_session_t  *s;
 
     if (ngx_queue_empty(&worker->posted)) {
         return;
@@ -377,6 +447,7 @@ ngx_http_messaging_worker_posted(ngx_event_t *ev)
 
         ngx_queue_remove(q);
         s->is_posted = 0;
+        worker->nposted--;
 
         ngx_http_messaging_session_handle(s);
     }
