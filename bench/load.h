@@ -200,6 +200,7 @@ typedef struct {
     int               bind_address;
     uint32_t          room;           /* connections of a process */
     int               epoll;
+    int               timer;
     uint64_t          now;            /* microseconds */
     uint64_t          progress;       /* when the last frame came */
 

@@ -649,6 +649,7 @@ load_poll(int ms)
 {
     int                        i, n;
     uint32_t                   events;
+    uint64_t                   expired;
 
     static struct epoll_event  list[LOAD_EVENTS];
 
@@ -675,9 +676,13 @@ load_poll(int ms)
 
         } else if (list[i].data.ptr != &load) {
             load_conn_event(list[i].data.ptr, events);
-        }
 
-        /* else it is the timer, which is there to wake us */
+        } else if (read(load.timer, &expired, sizeof(expired)) == -1) {
+
+            /* it is there to wake us, and goes on when it has been read */
+
+            load_fail("timer: %s", strerror(errno));
+        }
     }
 
     load_expire();

@@ -652,7 +652,9 @@ load_timer(void)
     it.it_interval.tv_nsec = load_interval % 1000000 * 1000;
     it.it_value = it.it_interval;
 
-    ee.events = EPOLLIN|EPOLLET;
+    load.timer = fd;
+
+    ee.events = EPOLLIN;
     ee.data.ptr = &load;
 
     if (timerfd_settime(fd, 0, &it, NULL) == -1
