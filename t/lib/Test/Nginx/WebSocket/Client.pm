@@ -679,6 +679,16 @@ sub do_ignore {
                              // die "usage: ignore /REGEX/\n";
 }
 
+# one, and from now on it may come again
+sub do_recv_some {
+    my ($self, $regex) = @_;
+
+    $self->do_recv($regex);
+    $self->do_ignore($regex);
+    @{$self->{messages}} = grep { $_->{text} !~ as_regex($regex) }
+                           @{$self->{messages}};
+}
+
 
 # sending
 

@@ -55,7 +55,7 @@ sub client {
 sub actor {
     my ($self, $name) = @_;
     return $self->{$name} // die "no \"$name\" here\n"
-        if $name =~ /\A(?:redis|fake|nginx|backend)\z/;
+        if $name =~ /\A(?:redis|fake|nginx|backend|app)\z/;
     return $self if $name =~ /\A(?:jwt|all)\z/;
     return $self->{clients}{$name} //= $self->new_client($name);
 }
@@ -96,6 +96,7 @@ sub compile {
         for my $name (@{$step{actors}}) {
             my $class = {redis => 'Redis', fake => 'FakeRedis',
                          nginx => 'Nginx', backend => 'Backend',
+                         app => 'App',
                          jwt => 'Scenario',
                          all => 'Scenario'}->{$name} // 'Client';
             my $can = $name eq 'jwt'

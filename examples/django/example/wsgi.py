@@ -1,0 +1,9 @@
+# Copyright (C) The ngx_http_messaging_module authors
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example.settings")
+
+application = get_wsgi_application()
