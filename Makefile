@@ -10,7 +10,8 @@ help:
 	@echo '                installed nginx, or NGINX_SRC=dir for that tree'
 	@echo 'make run        a demonstration on 127.0.0.1:8080, or PORT=port;'
 	@echo '                it needs nginx alone, with REDIS=1 also Redis'
-	@echo 'make run-django examples/django in the same way'
+	@echo 'make run-django, make run-node'
+	@echo '                examples of a backend, in the same way'
 	@echo 'make test       all tests that are quick: up to 10 minutes'
 	@echo 'make check      all tests, again with sanitizers, valgrind,'
 	@echo '                1 and 4 workers, no master, reloads, TLS, poll,'
@@ -32,6 +33,10 @@ run:
 .PHONY: run-django
 run-django:
 	@examples/django/run
+
+.PHONY: run-node
+run-node:
+	@examples/node/run
 
 .PHONY: test
 test:

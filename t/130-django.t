@@ -44,7 +44,7 @@ sub login {
 sub start {
     my (%env) = @_;
     return Test::Nginx::WebSocket::App->start(example => 'django',
-        port => $port, process => 'python3', socket => 'gunicorn.sock',
+        port => $port, process => qr/\Apython3\z/, socket => 'gunicorn.sock',
         env => \%env);
 }
 

@@ -13,11 +13,12 @@ use Cwd qw( abs_path );
 use IO::Socket::UNIX;
 
 use Test::Nginx::WebSocket::JWT;
+use Test::Nginx::WebSocket::Match qw( as_regex );
 use Test::Nginx::WebSocket::Process;
 use Test::Nginx::WebSocket::Scenario;
 use Test::Nginx::WebSocket::Stream;
 
-# example, port, process (its name in /proc), socket; and env
+# example, port, process (a regex of its name), socket; and env
 sub start {
     my ($class, %arg) = @_;
     my $name = "$arg{example}-test-$$";
@@ -90,14 +91,14 @@ sub scenario {
     return $ok;
 }
 
-# what it has started, or only processes of a name
+# what it has started, or only processes of such a name
 sub processes {
     my ($self, $name) = @_;
 
     return grep { Test::Nginx::WebSocket::Process::alive($_) }
            map { m{(\d+)\z} }
            grep { (readlink("$_/cwd") // '') =~ m{/\Q$self->{dir}\E\z}
-                  && (!defined $name || comm($_) eq $name) }
+                  && (!defined $name || comm($_) =~ $name) }
            glob '/proc/[0-9]*';
 }
 
@@ -164,6 +165,17 @@ EOS
         close $in or die "python3 failed\n";
         return $got eq "$want\n";
     }, "the database does not say $want");
+}
+
+# N FILE /REGEX/: so many lines of it
+sub do_expect_lines {
+    my ($self, $args) = @_;
+    my ($n, $file, $regex) = split ' ', $args, 3;
+    my $re = as_regex($regex // '') // die "usage: expect_lines N FILE /RE/\n";
+    my $got = grep { $_ =~ $re } split /\n/,
+              Test::Nginx::WebSocket::JWT::slurp("$self->{dir}/$file");
+
+    die "there are $got\n" if $got != $n;
 }
 
 # nobody else can write to the database, until it is released
