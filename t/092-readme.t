@@ -141,6 +141,26 @@ ok(@attacks > 30, 'attacks');
 like($_, qr{`t/[\w-]+\.t`\z}, "tests of: $_") for @attacks;
 ok(-f $_, "$_ exists") for $readme =~ m{`(t/[\w-]+\.t)`}g;
 
+# what the examples are shown with is in them, line by line
+sub lines {
+    my ($text) = @_;
+    return grep { /\S/ } map { s{\A\s+|\s+\z}{}gr } split /\n/, $text;
+}
+
+my %example = map { $_ => 1 } map { lines(scalar slurp($_)) }
+              grep { -f } glob 'examples/django/{*,*/*}';
+my ($moving) = $readme =~ /^## Moving from Django Channels\n(.*?)^## /ms;
+my @shown = $moving =~ /^([^\n]*\n\n)?```(?:python|nginx)\n(.*?)^```/gms;
+my $shown = 0;
+
+while (my ($before, $text) = splice @shown, 0, 2) {
+    next if ($before // '') =~ /Before:\n\n\z/;
+    $shown++;
+    ok($example{$_}, "examples/django has: $_") for lines($text);
+}
+
+ok($shown > 5, 'examples/django is shown');
+
 # links within the page
 my %anchor = map { lc($_) =~ s/[^\w -]//gr =~ tr/ /-/r => 1 }
              $readme =~ /^#+ (.+)$/gm;
