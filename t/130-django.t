@@ -277,11 +277,31 @@ bob: recv_some /"type":"new_message".*"client_id":"k3"/
 app: expect_sql 1 $counted 'k3'
 EOS
 
+# one that nginx will never take is in nobody's way
+
+my $late = 'from chat.models import Outgoing as O;'
+    . ' O.objects.create(target="1", body="no frame");'
+    . ' O.objects.create(target="1", body="{\"type\":\"late\"}");'
+    . ' O.objects.update(created_at="2026-01-01T00:00:00Z")';
+
+$app->scenario('what was left behind is told by the next one', <<"EOS");
+ann: connect /ws/messaging/1/?token=\$ann
+bob: connect /ws/messaging/1/?token=\$bob
+app: manage shell -c '$late'
+app: expect_sql 2 SELECT count(*) FROM chat_outgoing
+ann: send {"type":"message","content":"four","client_id":"l1"}
+ann,bob: recv {"type":"late"}
+bob: recv {"type":"new_message","client_id":"l1","...":0}
+ann: recv_unordered {"type":"ack","client_id":"l1","...":0} \\
+    {"type":"new_message","client_id":"l1","...":0}
+app: expect_sql 0 SELECT count(*) FROM chat_outgoing
+EOS
+
 $app->scenario('nothing is lost', api('$bob',
     'GET conversations/1/messages/', 200,
     '[' . join(',', map { qq({"content":"$_","...":0}) }
                     'hellö \"you\"', 'and me', 'by HTTP', 'once', 'one', 'two',
-                    'three') . ']'));
+                    'three', 'four') . ']'));
 
 $app->scenario('who was taken out of a conversation', <<'EOS'
 bob: from 127.0.0.6
@@ -366,6 +386,13 @@ ann: recv_unordered {"type":"ack","client_id":"a1","...":0} \\
     {"type":"new_message","client_id":"a1","...":0}
 nginx: status broker.kind "redis"
 app: expect_sql 0 SELECT count(*) FROM chat_outgoing
+bob: from 127.0.0.2
+app: manage deactivate bob
+bob: expect_close 4001 token revoked
+bob: connect /ws/messaging/1/?token=\$bob
+bob: expect_close 4001 token revoked
+ann: send {"type":"ping"}
+ann: recv {"type":"pong"}
 EOS
 
 like($app->finish('TERM'), qr/^stopped$/m, 'TERM stops it as well');

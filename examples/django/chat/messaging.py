@@ -68,15 +68,16 @@ def flush(pk=None):
             else:
                 by_http(row.target, row.body)
 
-        except (OSError, http.client.HTTPException, Refused) as e:
-            # it stays where it is; what was stored is stored all the same
+        except (OSError, http.client.HTTPException, Unheard) as e:
+            # it stays where it is, and so does what comes after it; what was
+            # stored is stored all the same
             log.error("nginx was not told: %s: %s", type(e).__name__, e)
             return
 
         row.delete()
 
 
-class Refused(Exception):
+class Unheard(Exception):
     pass
 
 
@@ -104,8 +105,13 @@ def by_http(target, body):
     finally:
         connection.close()
 
-    if status != 202:
-        raise Refused("%s was answered with %d" % (path, status))
+    if 400 <= status < 500:
+        # it will not be better next time
+        log.error("nginx does not want to be told: %s: %d: %s", path, status,
+                  body)
+
+    elif status != 202:
+        raise Unheard("%s was answered with %d" % (path, status))
 
 
 def by_redis(target, body):
@@ -117,9 +123,9 @@ def by_redis(target, body):
             .publish("messaging:" + target, body)
 
     except redis.RedisError as e:
-        raise Refused(e) from e
+        raise Unheard(e) from e
 
     # nobody needs a frame if nobody is there, but a revocation is stored by
     # who hears it
     if target == CONTROL and heard == 0:
-        raise Refused("nobody has heard it")
+        raise Unheard("nobody has heard it")

@@ -142,9 +142,13 @@ sub do_manage {
     my ($self, $args) = @_;
     my $example = abs_path("examples/$self->{example}");
 
+    my ($redis) = Test::Nginx::WebSocket::JWT::slurp("$self->{dir}/nginx.conf")
+                  =~ /^ +messaging_redis unix:(.*);/m;
+
     local @ENV{qw( DJANGO_SETTINGS_MODULE EXAMPLE_DIR PYTHONPATH
-                   PYTHONDONTWRITEBYTECODE )} =
-        ('example.settings', '.', $example, 1);
+                   PYTHONDONTWRITEBYTECODE MESSAGING_REDIS )} =
+        ('example.settings', '.', $example, 1,
+         defined $redis ? "unix://$redis" : '');
     my $text = `cd $self->{dir} && /usr/bin/python3 -m django $args 2>&1`;
     die $text if $?;
 }
