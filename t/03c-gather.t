@@ -34,8 +34,8 @@ __DATA__
 
 === TEST 1: a message to many arrives, though nothing else comes
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
-bob: {"user_id":2,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
+bob: {"user_id":2,"exp":"+300"}
 --- websocket eval
 main::together('c1..c140', '/ws/messaging/7/?token=$jwt_ann') . <<'EOS'
 backend: publish 7 {"n":1}
@@ -52,12 +52,13 @@ EOS
 
 
 === TEST 2: several send at the same time, one of them more than is read in a turn
+--- not_in: onebyte (megabytes take too long)
 --- http_config
 messaging_rate off;
 messaging_max_content 5000;
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
-bob: {"user_id":2,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
+bob: {"user_id":2,"exp":"+300"}
 --- websocket eval
 my $long = 'x' x 4900;
 main::together('c1..c140', '/ws/messaging/7/?token=$jwt_ann') . <<"EOS" . <<'EOS'
@@ -80,13 +81,14 @@ EOS
 
 
 === TEST 3: messaging_max_queued is reached meanwhile: it leaves before anybody is closed
+--- not_in: onebyte (byte by byte nothing leaves at once)
 --- http_config
-messaging_max_queued 200k;
-messaging_max_content 60000;
+messaging_max_queued 64k;
+messaging_max_content 12000;
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket eval
-my $long = 'x' x 50000;
+my $long = 'x' x 12000;
 main::together('c1..c130', '/ws/messaging/7/?token=$jwt_ann') . <<"EOS" . <<'EOS'
 nginx:   pause_worker_of c1
 c1..c8:  send {"type":"message","content":"$long"}
