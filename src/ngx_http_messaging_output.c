@@ -12,10 +12,10 @@
  * The sending half of a session: a queue of pointers to shared frames.
  *
  * Queueing only posts the session; whatever has gathered by the end of the
- * turn of the event loop leaves in as few calls as possible.  What fits into
- * one record of TLS is gathered: to copy some small frames costs less than to
- * describe each of them to the kernel.  Of more, writev() takes the frames
- * where they are, if there is no TLS.
+ * turn of the event loop, or of some turns if it is for many, leaves in as few
+ * calls as possible.  What fits into one record of TLS is gathered: to copy
+ * some small frames costs less than to describe each of them to the kernel.
+ * Of more, writev() takes the frames where they are, if there is no TLS.
  */
 
 

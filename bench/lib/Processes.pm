@@ -306,11 +306,11 @@ sub many_env {
     my $many = $scenario->{many} or return;
     my $each = descriptors() - 1000;
 
-    # they are not spread evenly
+    # they are not spread quite evenly
     my $workers = POSIX::ceil($many / $each * 1.15);
 
     return (BENCH_WORKERS => $workers, BENCH_CONNECTIONS => $each,
-            BENCH_ZONE => '64m');
+            BENCH_LISTEN => 'reuseport', BENCH_ZONE => '64m');
 }
 
 sub descriptors {

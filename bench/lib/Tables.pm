@@ -43,7 +43,7 @@ sub collect {
         return { error => $runs[-1]{error} };
     }
 
-    my %all = (closed => {}, rounds => scalar @good,
+    my %all = (closed => {}, server_closed => {}, rounds => scalar @good,
                errors => @runs - @good);
 
     for my $name (map { keys %$_ } @good) {
@@ -70,7 +70,9 @@ sub collect {
     }
 
     for my $run (@good) {
-        $all{closed}{$_} += $run->{closed}{$_} for keys %{$run->{closed}};
+        for my $name (grep { $run->{$_} } qw(closed server_closed)) {
+            $all{$name}{$_} += $run->{$name}{$_} for keys %{$run->{$name}};
+        }
     }
 
     return \%all;
@@ -120,6 +122,8 @@ sub wrong {
 
     push @wrong, map { "$all->{closed}{$_} closed ($_)" }
                  sort keys %{$all->{closed}};
+    push @wrong, map { "the server closed $all->{server_closed}{$_} with $_" }
+                 sort keys %{$all->{server_closed} || {}};
     push @wrong, "$all->{errors} rounds failed" if $all->{errors};
     push @wrong, "$all->{error_frame}" if $all->{error_frame};
 

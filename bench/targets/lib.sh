@@ -19,6 +19,8 @@
 #     BENCH_WORKERS           how many processes serve
 #     BENCH_MAX_CONTENT       how long a message may be; 2000
 #     BENCH_CONNECTIONS       how many connections each has room for
+#     BENCH_LISTEN            more for nginx's "listen": reuseport, where as
+#                             many connections as possible are to be spread
 
 set -euo pipefail
 
@@ -92,7 +94,7 @@ END
 
 # nginx_listen [parameter]
 nginx_listen() {
-    local flags="backlog=4096${1:+ $1}"
+    local flags="backlog=4096${1:+ $1}${BENCH_LISTEN:+ $BENCH_LISTEN}"
 
     if [ "$BENCH_TLS" = 1 ]; then
         cat << END
