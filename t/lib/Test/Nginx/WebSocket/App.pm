@@ -18,6 +18,10 @@ use Test::Nginx::WebSocket::Process;
 use Test::Nginx::WebSocket::Scenario;
 use Test::Nginx::WebSocket::Stream;
 
+# an application starts in seconds of a quiet machine
+$Test::Nginx::WebSocket::Stream::Timeout = 30
+    if $Test::Nginx::WebSocket::Stream::Timeout < 30;
+
 # example, port, process (a regex of its name), socket; and env
 sub start {
     my ($class, %arg) = @_;
