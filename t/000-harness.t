@@ -288,6 +288,25 @@ eve: recv {"n":1}
 eve: expect_header Upgrade websocket
 EOS
 
+# what has come before, and what comes after
+passes('the same again', <<'EOS', 6);
+alice: connect /
+alice: send_text x1
+alice: send_text y
+alice: send_text x2
+alice: send_text z
+wait 50ms
+alice: recv_some /x/
+alice: recv_raw y
+alice: send_text x3
+alice: recv_raw z
+alice: send_text end
+alice: recv_raw end
+EOS
+
+fails('none at all', "alice: connect /\nalice: send_text y\n"
+                     . "alice: recv_some /x/", qr/line 3:/);
+
 passes('half-closed', <<'EOS', 7, port => 1, vars => {P => $listen->sockport});
 alice,bob: port $P
 bob: open
