@@ -13,6 +13,7 @@ help:
 	@echo 'make run-django, make run-node'
 	@echo '                examples of a backend, in the same way'
 	@echo 'make test       all tests that are quick: up to 10 minutes'
+	@echo 'make test-client  those of the browser client alone'
 	@echo 'make check      all tests, again with sanitizers, valgrind,'
 	@echo '                1 and 4 workers, no master, reloads, TLS, poll,'
 	@echo '                byte by byte, without Redis, on the newest nginx'
@@ -24,7 +25,7 @@ help:
 	@echo 'make clean      remove all that was built'
 	@echo
 	@echo 'One test file:  t/util/test t/NAME.t'
-	@echo 'Packages:       t/util/setup build|run|test|check|bench'
+	@echo 'Packages:       t/util/setup build|run|test|check|bench|client'
 
 .PHONY: run
 run:
@@ -43,9 +44,14 @@ test:
 	@t/util/setup test
 	@t/util/check-style
 	@t/util/check-deps
+	@t/util/client --where-node-is
 	@TEST_JOBS=$(or $(TEST_JOBS),3) \
 	    t/util/test --mode embedded t/03*.t t/057*.t t/061*.t
 	@t/util/test
+
+.PHONY: test-client
+test-client:
+	@t/util/client
 
 .PHONY: check
 check:
@@ -77,4 +83,4 @@ install: all
 
 .PHONY: clean
 clean:
-	rm -rf build t/servroot*
+	rm -rf build t/servroot* client/dist client/.test client/node_modules

@@ -82,7 +82,7 @@ like($text, qr{\Q$dir\E/objs/autoconf\.err}, 'and where the details are');
 # targets
 my $help = run('make', '-s', 'help');
 like($help, qr/\bmake $_\b/, "make help: $_")
-    for qw( run test check bench install clean );
+    for qw( run test test-client check bench install clean );
 
 make_path("$dir/root");
 ($text, $status) = run('make', '-s', 'install', "DESTDIR=$dir/root");
