@@ -126,6 +126,9 @@ export class MessagingClient {
 
     private readonly subscriptions = new Map<string, Subscription>();
 
+    /* between connect() and close() */
+    private open = false;
+
     constructor(private readonly options: ClientOptions) {
         const connection = new Connection({
             ...options,
@@ -166,21 +169,24 @@ export class MessagingClient {
     }
 
     connect(): void {
+        this.open = true;
         this.connection.connect();
     }
 
     /* subscriptions stay, and are made again by connect() */
 
     close(): void {
+        this.open = false;
+
         for (const { conversation, users } of this.subscriptions.values()) {
             if (users > 0) {
                 conversation.stop();
             }
         }
 
-        this.connection.close();
         this.timers.stop();
         this.pollers.forEach((poller) => poller.stop());
+        this.connection.close();
     }
 
     /* the conversation of that id, subscribed or not; nothing is sent */
@@ -291,6 +297,11 @@ export class MessagingClient {
     }
 
     private changed(status: Status): void {
+        if (!this.open) {
+            this.emitter.emit('status', status);
+            return;
+        }
+
         this.timers.stop();
         this.pollers.forEach((poller) => poller.pace(status.state));
         this.emitter.emit('status', status);
