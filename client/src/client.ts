@@ -17,14 +17,14 @@ import type { Frame, Id, ServerError, State, Status } from './types.js';
 const ENDPOINT = '/ws/messaging/';
 
 
-/* one conversation on a socket of its own */
+/** one conversation on a socket of its own */
 
 export interface OpenOptions
     extends Omit<ConnectionOptions, 'url'>, ConversationOptions
 {
     conversation_id: Id;
 
-    /* default: /ws/messaging/<conversation_id>/ */
+    /** default: /ws/messaging/<conversation_id>/ */
     url?: string | URL | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface OwnConversation extends Conversation {
 }
 
 
-/* nothing happens before its connect() is called */
+/** nothing happens before its connect() is called */
 
 export function openConversation(options: OpenOptions): OwnConversation {
     const id = conversationId(options.conversation_id);
@@ -83,21 +83,21 @@ export function openConversation(options: OpenOptions): OwnConversation {
 }
 
 
-/* many conversations on one socket */
+/** many conversations on one socket */
 
 export interface ClientOptions
     extends Omit<ConnectionOptions, 'url'>, ConversationOptions
 {
-    /* default: /ws/messaging/ */
+    /** default: /ws/messaging/ */
     url?: string | URL | undefined;
 }
 
 
 export type ClientEvents = {
     status: [Status];
-    /* every frame of the server */
+    /** every frame of the server */
     frame: [Frame];
-    /* errors that name no conversation */
+    /** errors that name no conversation */
     error: [ServerError];
     traffic: [Traffic];
 };
@@ -126,7 +126,7 @@ export class MessagingClient {
 
     private readonly subscriptions = new Map<string, Subscription>();
 
-    /* between connect() and close() */
+    /** between connect() and close() */
     private open = false;
 
     constructor(private readonly options: ClientOptions) {
@@ -173,7 +173,7 @@ export class MessagingClient {
         this.connection.connect();
     }
 
-    /* subscriptions stay, and are made again by connect() */
+    /** subscriptions stay, and are made again by connect() */
 
     close(): void {
         this.open = false;
@@ -189,7 +189,7 @@ export class MessagingClient {
         this.connection.close();
     }
 
-    /* the conversation of that id, subscribed or not; nothing is sent */
+    /** the conversation of that id, subscribed or not; nothing is sent */
 
     conversation(id: Id): Conversation {
         const key = String(id);
@@ -206,18 +206,26 @@ export class MessagingClient {
                                               { ...this.options,
                                                 poll: this.pollOptions() });
 
-        this.subscriptions.set(key, { conversation, users: 0, failures: 0 });
+        this.remember(conversation);
 
         return conversation;
     }
 
-    /*
+    /**
      * Each call is ended by one of unsubscribe(): several parts of a page may
-     * use one conversation.
+     * use one conversation.  It is named by its id, or is one that was got
+     * here.
      */
 
-    subscribe(id: Id): Conversation {
+    subscribe(which: Id | Conversation): Conversation {
+        const id = which instanceof Conversation ? which.id : which;
         const key = String(id);
+
+        if (which instanceof Conversation && !this.subscriptions.has(key)) {
+            /* it was idle for so long that it was forgotten */
+            this.remember(which);
+        }
+
         const conversation = this.conversation(id);
         const subscription = this.subscriptions.get(key)!;
 
@@ -250,6 +258,11 @@ export class MessagingClient {
                                conversation_id: conversation.id });
     }
 
+
+    private remember(conversation: Conversation): void {
+        this.subscriptions.set(String(conversation.id),
+                               { conversation, users: 0, failures: 0 });
+    }
 
     private link(id: Id): Link {
         const { connection } = this;

@@ -33,17 +33,17 @@ export type TokenFunction = () => TokenResult | Promise<TokenResult>;
 
 
 export interface Timing {
-    /* for an attempt to get an answer, the refusal of a busy server included */
+    /** for an attempt to get an answer, a delayed refusal included */
     connectTimeout: number;
-    /* before the attempts after a loss; after as many failures it is over */
+    /** before the attempts after a loss; after as many failures it is over */
     backoff: readonly number[];
-    /* added at random after 1012 and 1013, so that not all come at once */
+    /** added at random after 1012 and 1013, so that not all come at once */
     spread: number;
-    /* connected for so long, a connection starts to count from anew */
+    /** connected for so long, a connection starts to count from anew */
     stableAfter: number;
     pingInterval: number;
     pongTimeout: number;
-    /* before its end a token is replaced */
+    /** before its end a token is replaced */
     renewBefore: number;
 }
 
@@ -67,19 +67,19 @@ const TOKEN_SKEW = 5000;
 
 
 export interface ConnectionOptions {
-    /* relative to the page; http: and https: become ws: and wss: */
+    /** relative to the page; http: and https: become ws: and wss: */
     url: string | URL;
 
-    /* called before each attempt; left out if a cookie says who it is */
+    /** called before each attempt; left out if a cookie says who it is */
     token?: TokenFunction | undefined;
 
-    /* called when that token has expired or was refused; default: token */
+    /** called when that token has expired or was refused; default: token */
     refreshToken?: TokenFunction | undefined;
 
-    /* default: subprotocol, which leaves no token in a log */
+    /** default: subprotocol, which leaves no token in a log */
     tokenIn?: 'subprotocol' | 'query' | undefined;
 
-    /* the claim that is the user's id; default: user_id */
+    /** the claim that is the user's id; default: user_id */
     userClaim?: string | undefined;
 
     timing?: Partial<Timing> | undefined;
@@ -87,7 +87,7 @@ export interface ConnectionOptions {
 }
 
 
-/* a frame as it went over the wire, for those who want to watch */
+/** a frame as it went over the wire, for those who want to watch */
 
 export interface Traffic {
     direction: 'in' | 'out';
@@ -114,10 +114,10 @@ export class Connection {
     private socket: Socket | null = null;
     private round = 0;
 
-    /* failed attempts in a row */
+    /** failed attempts in a row */
     private failures = 0;
 
-    /* a token was refused, and a new one fetched for that */
+    /** a token was refused, and a new one fetched for that */
     private refreshed = false;
 
     private token: string | undefined;
@@ -174,7 +174,7 @@ export class Connection {
         }
     }
 
-    /* false if the frame was not sent */
+    /** false if the frame was not sent */
 
     send(frame: Frame): boolean {
         if (this.state !== 'connected') {
@@ -415,7 +415,7 @@ export class Connection {
         this.set(status('failed', code, reason, {}));
     }
 
-    /*
+    /**
      * The socket is left alone first: the close handshake of a connection
      * that is dead may take minutes.
      */

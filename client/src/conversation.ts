@@ -25,59 +25,59 @@ import type {
  */
 
 
-/* the history over HTTP, newest messages at least; undefined: kept elsewhere */
+/** the history over HTTP; nothing, if it is kept elsewhere */
 
 export type FetchMessages = (request: {
     conversation_id: Id;
-    /* the newest one that is known */
+    /** the newest one that is known */
     after: Id | undefined;
 }) => Promise<readonly unknown[] | void> | readonly unknown[] | void;
 
 
 export interface ConversationOptions {
-    /* who we are; default: what the token says */
+    /** who we are; default: what the token says */
     userId?: Id | undefined;
 
-    /* called when connected, after each gap, and while it polls */
+    /** called when connected, after each gap, and while it polls */
     fetchMessages?: FetchMessages | undefined;
 
-    /* the way of a message while there is no connection */
+    /** the way of a message while there is no connection */
     sendMessage?: SendMessage | undefined;
 
     poll?: PollOptions | undefined;
 
-    /* so many messages are kept; default: 1000 */
+    /** so many messages are kept; default: 1000 */
     keep?: number | undefined;
 }
 
 
 export interface PollOptions {
-    /* ms between calls of fetchMessages while failed; default: 5000 */
+    /** ms between calls of fetchMessages while failed; default: 5000 */
     messages?: number | undefined;
 
-    /* further functions, every 15 s and every 30 s while failed */
+    /** further functions, every 15 s and every 30 s while failed */
     conversations?: Poll | undefined;
     unread?: Poll | undefined;
 
-    /* ms between the calls of each otherwise, or false; default: 60000 */
+    /** ms between the calls of each otherwise, or false; default: 60000 */
     slow?: number | false | undefined;
 }
 
 
-/* how a message became known */
+/** how a message became known */
 export type Source = 'live' | 'fetched' | 'sent';
 
 
 export type ConversationEvents = {
     status: [Status];
-    /* each message once, own ones included; not those of the first fetch */
+    /** each message once, own ones included; not those of the first fetch */
     message: [ChatMessage, Source];
     receipt: [ReadReceipt];
     presence: [Presence];
     error: [ServerError];
-    /* every frame of the conversation, known or not */
+    /** every frame of the conversation, known or not */
     frame: [Frame];
-    /* the snapshot is another one */
+    /** the snapshot is another one */
     change: [];
 };
 
@@ -91,7 +91,7 @@ export interface Snapshot {
 }
 
 
-/* what a conversation needs of whoever has the connection */
+/** what a conversation needs of whoever has the connection */
 
 export interface Link {
     readonly env: Environment;
@@ -187,7 +187,7 @@ export class Conversation {
         return this.options.userId ?? this.link.userId;
     }
 
-    /* all of it; the same object as long as nothing has changed */
+    /** all of it; the same object as long as nothing has changed */
 
     getSnapshot = (): Snapshot => {
         this.snapshot ??= {
@@ -202,7 +202,7 @@ export class Conversation {
     };
 
 
-    /* listeners; each call returns what takes it back */
+    /** listeners; each call returns what takes it back */
 
     on<E extends keyof ConversationEvents>(
         event: E, listener: (...args: ConversationEvents[E]) => void)
@@ -221,7 +221,7 @@ export class Conversation {
         return this.on('change', listener);
     };
 
-    /* frames of one type, such as those that a backend has made up */
+    /** frames of one type, such as those that a backend has made up */
 
     onFrame(type: string, listener: (frame: Frame) => void): () => void {
         const all = this.handlers.get(type) ?? new Set();
@@ -236,7 +236,7 @@ export class Conversation {
     }
 
 
-    /* what one does */
+    /** what one does */
 
     connect(): void {
         this.link.connect();
@@ -246,7 +246,7 @@ export class Conversation {
         this.link.close();
     }
 
-    /*
+    /**
      * Sends a message.  It is in the list at once; the promise tells which way
      * it went when the server has it, or is rejected with a SendError.
      */
@@ -265,7 +265,7 @@ export class Conversation {
                                   client_id });
     }
 
-    /* a message that has failed, once more; its client_id stays */
+    /** a message that has failed, once more; its client_id stays */
 
     retry(client_id: string): Promise<SendResult> | undefined {
         const promise = this.outbox.retry(client_id);
@@ -280,7 +280,7 @@ export class Conversation {
         return promise;
     }
 
-    /* takes a message that has failed out of the list */
+    /** takes a message that has failed out of the list */
 
     discard(client_id: string): void {
         this.outbox.discard(client_id);
@@ -288,19 +288,19 @@ export class Conversation {
         this.changed();
     }
 
-    /* to be called at each key */
+    /** to be called at each key */
 
     typing(): void {
         this.sender.typing();
     }
 
-    /* to be called when the field is left or emptied */
+    /** to be called when the field is left or emptied */
 
     stopTyping(): void {
         this.sender.stop();
     }
 
-    /* without an id: everything up to now */
+    /** without an id: everything up to now */
 
     markRead(message?: Id | readonly Id[]): void {
         if (message === undefined) {
@@ -316,7 +316,7 @@ export class Conversation {
         this.receipts.mark(isId(message) ? [message] : message);
     }
 
-    /* what a backend's frame says about a message */
+    /** what a backend's frame says about a message */
 
     update(id: Id, patch: Partial<Message>): void {
         this.list.update(id, patch);
@@ -328,7 +328,7 @@ export class Conversation {
         this.changed();
     }
 
-    /* messages that were fetched by others */
+    /** messages that were fetched by others */
 
     merge(messages: readonly unknown[]): void {
         this.merged(messages, this.fetched);

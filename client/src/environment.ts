@@ -26,7 +26,7 @@ export interface SocketClass {
 }
 
 
-/* window and document, as far as they are listened to */
+/** window and document, as far as they are listened to */
 
 export interface EventSource {
     addEventListener(type: string, listener: () => void): void;
@@ -44,7 +44,7 @@ export interface Environment {
     now(): number;
     random(): number;
     createId(): string;
-    /* the address that relative ones are relative to */
+    /** the address that relative ones are relative to */
     location: string | undefined;
     window: EventSource | undefined;
     document: EventSource & { visibilityState: string } | undefined;
@@ -106,7 +106,7 @@ function createId(): string {
 }
 
 
-/*
+/**
  * The timers of one owner, by name: starting one stops the one before, and
  * stop() stops all of them, so that none is forgotten.
  */

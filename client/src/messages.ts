@@ -20,20 +20,20 @@ import type { Id, Message, ReadReceipt } from './types.js';
 
 
 export interface ChatMessage extends Omit<Message, 'id'> {
-    /* undefined until the server has taken it */
+    /** undefined until the server has taken it */
     id: Id | undefined;
     client_id?: string;
 
-    /* the same from the first sight to the last: the key of a list */
+    /** the same from the first sight to the last: the key of a list */
     key: string;
 
-    /* ours */
+    /** ours */
     own: boolean;
 
-    /* sending, then sent or failed; is_read says the rest */
+    /** sending, then sent or failed; is_read says the rest */
     status: 'sending' | 'sent' | 'failed';
 
-    /* what the nack said, or why it could not be sent */
+    /** what the nack said, or why it could not be sent */
     error?: string;
 }
 
@@ -56,12 +56,12 @@ export class MessageList {
     private readonly seen = new Set<string>();
     private readonly announced = new Set<string>();
 
-    /* me: who we are, undefined as long as that is not known */
+    /** me: who we are, undefined as long as that is not known */
 
     constructor(private readonly me: () => Id | undefined,
                 private readonly keep = KEEP) {}
 
-    /*
+    /**
      * A message of the server.  True if it is heard of for the first time;
      * of our own this is the echo, whenever the ack was.
      */
@@ -103,7 +103,7 @@ export class MessageList {
         return first;
     }
 
-    /* messages that were fetched: what they say of known ones is newer */
+    /** messages that were fetched: what they say of known ones is newer */
 
     merge(messages: readonly Message[]): ChatMessage[] {
         const added: ChatMessage[] = [];
@@ -150,7 +150,7 @@ export class MessageList {
         }];
     }
 
-    /* an ack: the echo may come before it, after it, or be known already */
+    /** an ack: the echo may come before it, after it, or be known already */
 
     acked(client_id: string, id: Id | undefined, created_at?: string): void {
         const entry = this.byClient(client_id);
@@ -183,7 +183,7 @@ export class MessageList {
                        || entry.status === 'sent');
     }
 
-    /* what one has read was sent by another */
+    /** what one has read was sent by another */
 
     receipt(receipt: ReadReceipt): boolean {
         const before = this.items;
@@ -217,7 +217,7 @@ export class MessageList {
         }
     }
 
-    /* it stays known: who was late to hear of it does not bring it back */
+    /** it stays known: who was late to hear of it does not bring it back */
 
     remove(id: Id): void {
         this.items = this.items.filter((entry) => entry.id !== id);
@@ -240,8 +240,9 @@ export class MessageList {
     }
 
     get newest(): Id | undefined {
-        return this.items.filter((entry) => entry.id !== undefined)
-                         .at(-1)?.id;
+        const confirmed = this.items.filter((e) => e.id !== undefined);
+
+        return confirmed[confirmed.length - 1]?.id;
     }
 
 
@@ -318,7 +319,7 @@ export class MessageList {
 }
 
 
-/* 5 and "5" are two ids */
+/** 5 and "5" are two ids */
 
 export function idKey(id: Id): string {
     return JSON.stringify(id);
@@ -339,7 +340,7 @@ function clientIdOf(message: object): string | undefined {
 
 
 function comesBefore(a: ChatMessage, b: ChatMessage): boolean {
-    /* what is not confirmed stands at the end, in its order */
+    /** what is not confirmed stands at the end, in its order */
     if (a.status !== 'sent' || b.status !== 'sent') {
         return a.status === 'sent';
     }
@@ -352,12 +353,12 @@ function comesBefore(a: ChatMessage, b: ChatMessage): boolean {
         return a.id < b.id;
     }
 
-    /* never for a time that is none */
+    /** never for a time that is none */
     return difference < 0;
 }
 
 
-/* undefined if it is no message */
+/** undefined if it is no message */
 
 export function messageOf(value: unknown, now: string): Message | undefined {
     if (!isObject(value) || !isId(value.id) || !isObject(value.sender)

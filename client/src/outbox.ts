@@ -27,7 +27,7 @@ export interface Outgoing extends Draft {
 }
 
 
-/* POSTs a message; what it returns, if anything, is the message as stored */
+/** POSTs a message; what it returns, if anything, is the message as stored */
 
 export type SendMessage
     = (message: Outgoing) => Promise<Partial<Message> | void>;
@@ -45,7 +45,7 @@ export class SendError extends Error {
 
     override name = 'SendError';
 
-    /*
+    /**
      * code: that of the nack, or "timeout" (no answer), "rest" (the REST
      * function has failed, see cause), "closed"
      */
@@ -72,7 +72,7 @@ export interface OutboxHost {
 interface Item {
     out: Outgoing;
     via: 'websocket' | 'rest';
-    /* for the connection, for an answer, or for the next try */
+    /** for the connection, for an answer, or for the next try */
     state: 'waiting' | 'sent' | 'paused';
     tries: number;
     resolve: (result: SendResult) => void;
@@ -116,7 +116,7 @@ export class Outbox {
         return promise;
     }
 
-    /* one that has failed, once more */
+    /** one that has failed, once more */
 
     retry(client_id: string): Promise<SendResult> | undefined {
         const out = this.refused.get(client_id);
@@ -130,7 +130,7 @@ export class Outbox {
         this.refused.delete(client_id);
     }
 
-    /* what the connection does */
+    /** what the connection does */
 
     opened(): void {
         for (const item of this.items.values()) {
@@ -167,7 +167,7 @@ export class Outbox {
         }
     }
 
-    /* what the server says */
+    /** what the server says */
 
     acked(frame: Frame): void {
         const item = this.items.get(String(frame.client_id));

@@ -9,7 +9,7 @@
  */
 
 
-/* an id keeps its JSON type: 5 and "5" are different messages */
+/** an id keeps its JSON type: 5 and "5" are different messages */
 export type Id = number | string;
 
 
@@ -32,7 +32,7 @@ export interface Message {
 }
 
 
-/* any object with a type: a backend may publish types of its own */
+/** any object with a type: a backend may publish types of its own */
 
 export interface Frame {
     type: string;
@@ -58,12 +58,12 @@ export interface Presence {
 
 export interface Typist {
     user_id: Id;
-    /* undefined if neither the frame nor a message of theirs had one */
+    /** undefined if neither the frame nor a message of theirs had one */
     name: string | undefined;
 }
 
 
-/* what "error" and "nack" carry */
+/** what "error" and "nack" carry */
 
 export interface ServerError {
     code: string;
@@ -71,7 +71,7 @@ export interface ServerError {
 }
 
 
-/*
+/**
  * connecting    an attempt is under way
  * connected     the server has answered: frames go both ways
  * disconnected  not yet connected, closed, or waiting for the next attempt
@@ -83,24 +83,24 @@ export type State = 'connecting' | 'connected' | 'disconnected' | 'failed';
 
 export interface Status {
     state: State;
-    /* why it ended: the close code, and what came with it */
+    /** why it ended: the close code, and what came with it */
     code?: number;
     reason?: string;
-    /* disconnected and waiting: the attempt that comes, and in how many ms */
+    /** disconnected and waiting: the attempt that comes, and in how many ms */
     attempt?: number;
     retry_in?: number;
 }
 
 
-/* a clean close, by either side */
+/** a clean close, by either side */
 export const CLOSE_NORMAL = 1000;
 export const CLOSE_SERVICE_RESTART = 1012;
 export const CLOSE_TRY_AGAIN = 1013;
-/* no sign of life */
+/** no sign of life */
 export const CLOSE_TIMEOUT = 4000;
-/* token missing, invalid, expired or revoked */
+/** token missing, invalid, expired or revoked */
 export const CLOSE_UNAUTHORIZED = 4001;
-/* no access to the conversation */
+/** no access to the conversation */
 export const CLOSE_FORBIDDEN = 4003;
 
 
@@ -116,7 +116,7 @@ export function isId(value: unknown): value is Id {
 }
 
 
-/*
+/**
  * As the server writes a conversation's id: a canonical decimal up to
  * 2^53 - 1 is a number, any other a string.
  */

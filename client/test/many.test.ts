@@ -398,6 +398,15 @@ test('a conversation that one returns to is still there, of some',
         client.unsubscribe(i);
     }
 
+    /* unless somebody has kept it, and uses it again */
+    assert.equal(client.subscribe(first), first);
+    client.unsubscribe(1);
+
+    for (let i = 2; i < 40; i++) {
+        client.subscribe(i);
+        client.unsubscribe(i);
+    }
+
     assert.notEqual(client.conversation(1), first);
 });
 
