@@ -122,6 +122,16 @@ like($page, qr/\AHTTP\S+ 200 /, 'there is a page');
 unlike($page, qr{(?:src|href)="(?:https?:)?//}, 'no external asset');
 like($page, qr/Content-Security-Policy: default-src 'none'/,
      'and no other could be loaded');
+
+# the modules of the page, and what they import
+my @parts = $text =~ /^the page is the plain one: /m
+            ? ('app.js')
+            : ('demo.js', get('/demo.js') =~ m{from '\./(client/index\.js)'},
+               get('/client/index.js') =~ m{from "\./(core-\w+\.js)"}
+               ? "client/$1" : 'nothing');
+like($page, qr/src="\Q$parts[0]\E"/, 'it has a script');
+like(get("/$_"), qr{\AHTTP\S+ 200 .*^Content-Type: text/javascript}ms, $_)
+    for @parts;
 like(get('/status'), qr/"broker":\{"kind":"embedded",/, 'the zone relays');
 
 my ($ann, $bob) = get('/config.js') =~ /token: "([\w.-]+)"/g;
@@ -196,6 +206,23 @@ system 'rm', '-rf', "build/$name-b", "build/.lock-$name-b";
 
 like(finish($pid, $out, 'INT'), qr/^stopped$/m, 'Ctrl-C stops it');
 is(join(' ', left()), '', 'and all that it started');
+
+# where Node is too old, or not there, the page is plain JavaScript
+my $old = File::Temp->newdir(TMPDIR => 1);
+
+for my $name ('node', 'npm') {
+    Test::Nginx::WebSocket::JWT::spew("$old/$name", "#!/bin/sh\necho 12\n");
+    chmod 0755, "$old/$name";
+}
+
+($pid, $out) = start(PORT => $port, RUN_NAME => $name,
+                     PATH => "$old:$ENV{PATH}");
+like(read_until($out, qr/Ctrl-C/),
+     qr/^the page is the plain one: .*Node 12 is older than 18$/m,
+     'an old Node: the page says that it is the plain one');
+like(get('/'), qr/src="app\.js"/, 'the plain page');
+like(get('/app.js'), qr{\AHTTP\S+ 200 }, 'and its script');
+finish($pid, $out, 'INT');
 
 
 # with Redis

@@ -906,3 +906,57 @@ test('the traffic can be watched, without tokens', async () => {
         'out {"type":"auth","token":"…"}'
     ]);
 });
+
+
+test('a token that fails after close() is nobody\'s', async () => {
+    const late = deferred<string>();
+    const { connection, world, statuses } = setup({
+        token: () => late.promise
+    });
+
+    connection.connect();
+    await settle();
+    connection.close();
+
+    const said = statuses.length;
+
+    late.reject(new Error('no network'));
+    await settle();
+    assert.equal(statuses.length, said);
+    world.assertNothingLeft();
+});
+
+
+test('a token function that has none newer: the old one is not sent again',
+     async () => {
+    let same = '';
+
+    const { world } = await connected((w) => ({
+        token: () => same ||= jwt(w, 100),
+        timing: { pingInterval: 1e9 }
+    }));
+
+    await world.advance(99000);
+    assert.equal(world.socket.frames('auth').length, 0);
+});
+
+
+test('after close() not even what has arrived already is told', async () => {
+    for (const event of ['status', 'traffic'] as const) {
+        const { world, connection, frames } = setup();
+        const traffic: string[] = [];
+
+        connection.on('traffic', ({ direction }) => traffic.push(direction));
+        connection.on(event, () => {
+            if (connection.state === 'connected') {
+                connection.close();
+            }
+        });
+
+        connection.connect();
+        await world.admit();
+        assert.deepEqual(frames, []);
+        assert.deepEqual(traffic, event === 'status' ? ['out']
+                                                     : ['out', 'in']);
+    }
+});
