@@ -184,7 +184,7 @@ export class Outbox {
     nacked(frame: Frame): void {
         const item = this.items.get(String(frame.client_id));
 
-        if (item === undefined || item.via !== 'websocket') {
+        if (item === undefined) {
             return;
         }
 

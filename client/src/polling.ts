@@ -155,7 +155,7 @@ export class Refetch {
 
         this.running = false;
 
-        if (this.again && !this.stopped) {
+        if (this.again) {
             void this.run();
         }
     }

@@ -109,6 +109,21 @@ test('no more are kept than one wants', async () => {
 });
 
 
+test('what is known is bounded, too', async () => {
+    const { world, conversation } = await chatting({ keep: 1 });
+    const heard: unknown[] = [];
+
+    conversation.onMessage((m) => heard.push(m.id));
+
+    for (const id of ['a', 'b', 'c', 'd', 'a', 'e', 'a', 'b']) {
+        world.socket.receive(newMessage(id));
+    }
+
+    /* four times as many as are kept, and the longest unheard goes first */
+    assert.deepEqual(heard, ['a', 'b', 'c', 'd', 'e', 'b']);
+});
+
+
 test('malformed frames are ignored with a debug line', async () => {
     const { world, conversation } = await chatting();
 
@@ -607,6 +622,89 @@ test('what is on its way at close() has failed, and may be tried again',
 });
 
 
+test('what was acknowledged is not sent again', async () => {
+    const { world, conversation } = await chatting({
+        timing: { pingInterval: 1e9 }
+    });
+
+    conversation.send('one');
+    conversation.send('two');
+    world.socket.receive({ type: 'ack', client_id: 'id-1', id: 8 });
+    world.socket.receive(newMessage(9, 1, 'id-2'));
+    await world.advance(60000);
+    assert.equal(world.socket.frames('message').length, 2);
+});
+
+
+test('one of ours that was taken twice is one, by whatever name it comes',
+     async () => {
+    const { world, conversation } = await chatting();
+    const heard: unknown[] = [];
+
+    conversation.onMessage((m) => heard.push(m.id));
+    conversation.send('one');
+    conversation.send('two');
+
+    /* relayed twice, for its answer was lost */
+    world.socket.receive(newMessage(8, 1, 'id-1'));
+    world.socket.receive(newMessage(9, 1, 'id-1'));
+
+    /* published by a backend that has stored it, without the client_id */
+    world.socket.receive({ type: 'ack', client_id: 'id-2', id: 10 });
+    world.socket.receive(newMessage(10, 1));
+
+    assert.deepEqual(conversation.messages.map((m) => m.id), [8, 10]);
+    assert.deepEqual(heard, [8, 10]);
+});
+
+
+test('a new connection is a new count of tries', async () => {
+    const { world, conversation } = await chatting();
+
+    const nack = { type: 'nack', client_id: 'id-1', code: 'unavailable',
+                   retry: true, retry_after_ms: 10 };
+
+    conversation.send('hi');
+
+    for (let i = 0; i < 4; i++) {
+        world.socket.receive(nack);
+        await world.advance(10);
+    }
+
+    await comeBack(world);
+    world.socket.receive(nack);
+    assert.equal(conversation.messages[0]?.status, 'sending');
+});
+
+
+test('no timer of what is sent outlives the connection', async () => {
+    const { world, conversation } = await chatting();
+
+    conversation.send('one');
+    conversation.send('two');
+    world.socket.end(1006);
+
+    /* the next attempt */
+    assert.equal(world.clock.pending, 1);
+});
+
+
+test('a POST that succeeds after close() does not change what was said',
+     async () => {
+    const answer = deferred<{ id: number }>();
+
+    const { conversation } = chat({ sendMessage: () => answer.promise });
+    const promise = conversation.send('hi');
+
+    conversation.connect();
+    conversation.close();
+    await assert.rejects(promise, { code: 'closed' });
+    answer.resolve({ id: 9 });
+    await settle();
+    assert.equal(conversation.messages[0]?.status, 'failed');
+});
+
+
 /* reading */
 
 test('a receipt of another marks what we have sent', async () => {
@@ -615,7 +713,9 @@ test('a receipt of another marks what we have sent', async () => {
 
     conversation.on('receipt', (receipt) => heard.push(receipt));
 
-    for (const [id, sender] of [[1, 1], [2, 2], [3, 1], [4, 1]] as const) {
+    const said = [[1, 1], [2, 2], [3, 1], [4, 1], [5, 3]] as const;
+
+    for (const [id, sender] of said) {
         world.socket.receive(newMessage(id, sender));
     }
 
@@ -629,7 +729,7 @@ test('a receipt of another marks what we have sent', async () => {
     assert.equal(conversation.messages[2]?.read_at, receipt.read_at);
 
     world.socket.receive({ type: 'read_receipt', ...receipt,
-                           message_ids: [1, 2] });
+                           message_ids: [1, 2, 5] });
     assert.deepEqual(read(), [1, 3]);
 
     world.socket.receive({ type: 'read_receipt', ...receipt });
@@ -794,8 +894,9 @@ test('resync fetches once within the time it says', async () => {
 
     assert.equal(calls, 1);
     world.socket.receive({ type: 'resync', within_ms: 4000 });
+    await world.advance(1000);
     world.socket.receive({ type: 'resync', within_ms: 4000 });
-    await world.advance(1999);
+    await world.advance(999);
     assert.equal(calls, 1);
     await world.advance(1);
     assert.equal(calls, 2);
@@ -850,6 +951,20 @@ test('a fetch that fails is an error, and is tried again', async () => {
     assert.equal(calls, 3);
     assert.deepEqual(heard[0], { code: 'fetch_failed',
                                  message: 'Error: HTTP 502' });
+});
+
+
+test('a fetch that fails after close() is not tried again', async () => {
+    const answer = deferred<void>();
+
+    const { world, conversation } = await chatting({
+        fetchMessages: () => answer.promise
+    });
+
+    conversation.close();
+    answer.reject(new Error('HTTP 502'));
+    await settle();
+    world.assertNothingLeft();
 });
 
 
@@ -968,6 +1083,61 @@ test('a poll under way survives the switch, and is not doubled',
     answers[1]?.resolve([message(5)]);
     await settle();
     assert.deepEqual(conversation.messages.map((m) => m.id), [5]);
+});
+
+
+test('a poll under way is the only one, whatever the pace', async () => {
+    const answers: ReturnType<typeof deferred<void>>[] = [];
+
+    const { world } = await chatting({
+        poll: {
+            unread: () => {
+                const answer = deferred<void>();
+
+                answers.push(answer);
+                return answer.promise;
+            },
+            slow: 10000
+        },
+        timing: { pingInterval: 1e9 }
+    });
+
+    await world.advance(10000);
+    assert.equal(answers.length, 1);
+
+    /* failed in the meantime */
+    await giveUp(world);
+    await world.advance(30000);
+    assert.equal(answers.length, 1);
+
+    /* and connected again, with a fast one under way */
+    answers[0]?.resolve();
+    await world.advance(30000);
+    assert.equal(answers.length, 2);
+    world.show();
+    await world.admit();
+    await world.advance(30000);
+    assert.equal(answers.length, 2);
+    answers[1]?.resolve();
+    await world.advance(10000);
+    assert.equal(answers.length, 3);
+});
+
+
+test('a slow poll is not put off by a reconnect', async () => {
+    let calls = 0;
+
+    const { world } = await chatting({
+        poll: { unread: () => void calls++ },
+        timing: { pingInterval: 1e9 }
+    });
+
+    await world.advance(40000);
+    await comeBack(world);
+    await world.advance(18999);
+    assert.equal(calls, 0);
+    await world.advance(1);
+    assert.equal(calls, 1);
 });
 
 
