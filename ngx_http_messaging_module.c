@@ -513,6 +513,7 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
      *     conf->enabled = 0;
      *     conf->generation = 0;
      *     conf->quotas = 0;
+     *     conf->sets = 0;
      *     conf->max_message = 0;
      *     conf->record = 0;
      *     conf->publishers = NULL;
@@ -601,6 +602,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
      *     conf->name_claim = { 0, NULL };
      *     conf->access_claim = { 0, NULL };
      *     conf->access_uri = NULL;
+     *     conf->access_key = NULL;
      *     conf->server = NULL;
      *     conf->store_body = NULL;
      *     conf->rate.burst = 0;
@@ -721,6 +723,7 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->access = prev->access;
         conf->access_claim = prev->access_claim;
         conf->access_uri = prev->access_uri;
+        conf->access_key = prev->access_key;
     }
 
     ngx_conf_merge_msec_value(conf->access_timeout, prev->access_timeout,

@@ -40,6 +40,7 @@ typedef struct ngx_http_messaging_worker_s   ngx_http_messaging_worker_t;
 #define NGX_HTTP_MESSAGING_ACCESS_ANY        1
 #define NGX_HTTP_MESSAGING_ACCESS_CLAIM      2
 #define NGX_HTTP_MESSAGING_ACCESS_REQUEST    3
+#define NGX_HTTP_MESSAGING_ACCESS_REDIS      4
 
 
 #define NGX_HTTP_MESSAGING_REJECT_CLOSE      0
@@ -104,6 +105,7 @@ typedef struct {
                                                   publishes */
     ngx_uint_t                   generation;   /* of this configuration */
     ngx_uint_t                   quotas;       /* a location has one */
+    ngx_uint_t                   sets;         /* a location asks Redis */
     size_t                       max_message;  /* the largest of all */
     size_t                       record;       /* of it, without Redis */
     ngx_array_t                  arguments;    /* ngx_str_t, with tokens */
@@ -134,6 +136,7 @@ typedef struct {
     ngx_uint_t                   access;
     ngx_str_t                    access_claim;
     ngx_http_complex_value_t    *access_uri;
+    ngx_http_complex_value_t    *access_key;
     ngx_msec_t                   access_timeout;
     ngx_http_core_srv_conf_t    *server;
 

@@ -6,121 +6,161 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_ask.h"
-#include "ngx_http_messaging_auth.h"
-#include "ngx_http_messaging_call.h"
-#include "ngx_http_messaging_detach.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_protocol.h"
-#include "ngx_messaging_json.h"
+
+
+/*
+ * A question belongs to its session, which may end before there is an answer.
+ * A call of the backend is told to forget who has asked; what Redis is asked
+ * is always answered, so the question is kept until then, without a session.
+ *
+ * What is done with an answer may finalize the request, so it is handed over
+ * at the top of an event, and not while Redis' replies are read.
+ */
 
 
 struct ngx_http_messaging_ask_s {
     ngx_queue_t                    queue;        /* session->asks */
-    ngx_http_messaging_session_t  *session;
+    ngx_http_messaging_session_t  *session;      /* NULL: nobody waits */
     ngx_http_messaging_call_t     *call;
+    ngx_event_t                    event;        /* the answer, or the end of
+                                                    the time for it */
     ngx_str_t                      name;         /* behind the struct */
+    ngx_uint_t                     flags;
+    ngx_int_t                      rc;
+    unsigned                       replying:1;   /* Redis is about to */
+    unsigned                       repeat:1;
 };
 
 
-static ngx_http_messaging_call_t *ngx_http_messaging_ask_call(
-    ngx_http_messaging_session_t *s, ngx_str_t *conversation,
-    ngx_str_t *args);
-static ngx_int_t ngx_http_messaging_ask_handshake(
-    ngx_http_messaging_session_t *s, ngx_http_messaging_call_t *call,
-    ngx_str_t *args);
+/* NULL in the session while there is nothing of it */
+
+struct ngx_http_messaging_asks_s {
+    ngx_queue_t                    queue;
+    ngx_str_t                      token;        /* of "auth" */
+};
+
+
+static ngx_http_messaging_asks_t *ngx_http_messaging_ask_list(
+    ngx_http_messaging_session_t *s);
+static void ngx_http_messaging_ask_trim(ngx_http_messaging_session_t *s);
+static ngx_int_t ngx_http_messaging_ask_start(ngx_http_messaging_ask_t *ask);
 static void ngx_http_messaging_ask_answered(void *data,
     ngx_http_messaging_call_t *call);
-static ngx_int_t ngx_http_messaging_ask_verdict(
-    ngx_http_messaging_session_t *s, ngx_http_messaging_call_t *call,
-    ngx_uint_t *read_only);
-static ngx_int_t ngx_http_messaging_ask_body(ngx_http_messaging_session_t *s,
-    ngx_http_messaging_call_t *call, ngx_uint_t *read_only);
-static ngx_int_t ngx_http_messaging_ask_members(
-    ngx_http_messaging_session_t *s, json_t *answer, ngx_uint_t *read_only);
-static ngx_uint_t ngx_http_messaging_ask_is_json(
-    ngx_http_messaging_call_t *call);
+static void ngx_http_messaging_ask_replied(void *data,
+    ngx_messaging_resp_reply_t *reply);
+static void ngx_http_messaging_ask_event(ngx_event_t *ev);
+static void ngx_http_messaging_ask_deliver(ngx_http_messaging_ask_t *ask,
+    ngx_uint_t read_only);
+static ngx_uint_t ngx_http_messaging_ask_same(ngx_http_messaging_ask_t *ask,
+    ngx_str_t *conversation);
+static void ngx_http_messaging_ask_free(ngx_http_messaging_ask_t *ask);
 
 
 ngx_int_t
 ngx_http_messaging_ask(ngx_http_messaging_session_t *s,
-    ngx_str_t *conversation)
+    ngx_str_t *conversation, ngx_uint_t flags)
 {
-    ngx_str_t                  args;
-    ngx_http_messaging_ask_t  *ask;
+    ngx_http_messaging_ask_t   *ask;
+    ngx_http_messaging_asks_t  *asks;
 
-    ask = ngx_alloc(sizeof(ngx_http_messaging_ask_t) + conversation->len,
-                    s->connection->log);
+    asks = ngx_http_messaging_ask_list(s);
+    if (asks == NULL) {
+        return NGX_ERROR;
+    }
+
+    ask = ngx_calloc(sizeof(ngx_http_messaging_ask_t) + conversation->len,
+                     s->connection->log);
     if (ask == NULL) {
+        ngx_http_messaging_ask_trim(s);
         return NGX_ERROR;
     }
 
     ask->session = s;
+    ask->flags = flags;
     ask->name.len = conversation->len;
     ask->name.data = (u_char *) ask + sizeof(ngx_http_messaging_ask_t);
     ngx_memcpy(ask->name.data, conversation->data, conversation->len);
 
-    ask->call = ngx_http_messaging_ask_call(s, conversation, &args);
-    if (ask->call == NULL) {
+    ask->event.handler = ngx_http_messaging_ask_event;
+    ask->event.data = &s->worker->dummy;
+    ask->event.log = ngx_cycle->log;
+
+    if (ngx_http_messaging_ask_start(ask) != NGX_OK) {
         ngx_free(ask);
+        ngx_http_messaging_ask_trim(s);
         return NGX_ERROR;
     }
 
-    if (ngx_http_messaging_call_start(ask->call, s->conf->access_uri, &args,
-                                      s->conf->access_timeout,
-                                      ngx_http_messaging_ask_answered, ask)
-        != NGX_OK)
-    {
-        ngx_free(ask);
-        return NGX_ERROR;
-    }
-
-    ngx_queue_insert_tail(&s->asks, &ask->queue);
+    ngx_queue_insert_tail(&asks->queue, &ask->queue);
 
     return NGX_OK;
 }
 
 
-static ngx_http_messaging_call_t *
-ngx_http_messaging_ask_call(ngx_http_messaging_session_t *s,
-    ngx_str_t *conversation, ngx_str_t *args)
+static ngx_http_messaging_asks_t *
+ngx_http_messaging_ask_list(ngx_http_messaging_session_t *s)
 {
-    ngx_http_messaging_call_t  *call;
-
-    call = ngx_http_messaging_call_create(s->connection, s->conf, &s->user,
-                                          conversation);
-    if (call == NULL) {
-        return NULL;
+    if (s->asks) {
+        return s->asks;
     }
 
-    if (ngx_http_messaging_ask_handshake(s, call, args) != NGX_OK
-        || ngx_http_messaging_call_header(call, "X-Messaging-User", &s->user)
-           != NGX_OK
-        || (conversation->len
-            && ngx_http_messaging_call_header(call, "X-Messaging-Conversation",
-                                              conversation)
-               != NGX_OK))
+    s->asks = ngx_calloc(sizeof(ngx_http_messaging_asks_t),
+                         s->connection->log);
+
+    if (s->asks) {
+        ngx_queue_init(&s->asks->queue);
+    }
+
+    return s->asks;
+}
+
+
+static void
+ngx_http_messaging_ask_trim(ngx_http_messaging_session_t *s)
+{
+    if (s->asks && s->asks->token.data == NULL
+        && ngx_queue_empty(&s->asks->queue))
     {
-        ngx_http_messaging_call_cancel(call);
-        return NULL;
+        ngx_free(s->asks);
+        s->asks = NULL;
     }
-
-    return call;
 }
 
 
 static ngx_int_t
-ngx_http_messaging_ask_handshake(ngx_http_messaging_session_t *s,
-    ngx_http_messaging_call_t *call, ngx_str_t *args)
+ngx_http_messaging_ask_start(ngx_http_messaging_ask_t *ask)
 {
-    if (s->request == NULL) {
-        return ngx_http_messaging_call_unpack(call,
-                                        ngx_http_messaging_detach_packed(s),
-                                        args);
+    ngx_str_t                      args;
+    ngx_http_messaging_session_t  *s;
+
+    s = ask->session;
+
+    if (s->conf->access == NGX_HTTP_MESSAGING_ACCESS_REDIS) {
+
+        if (ngx_http_messaging_ask_redis(s, &ask->name,
+                                         ngx_http_messaging_ask_replied, ask)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ask->replying = 1;
+        ngx_add_timer(&ask->event, s->conf->access_timeout);
+
+        return NGX_OK;
     }
 
-    *args = s->request->args;
+    ask->call = ngx_http_messaging_ask_request(s, &ask->name, &s->asks->token,
+                                               &args);
+    if (ask->call == NULL) {
+        return NGX_ERROR;
+    }
 
-    return ngx_http_messaging_call_headers(call, s->request);
+    return ngx_http_messaging_call_start(ask->call, s->conf->access_uri, &args,
+                                         s->conf->access_timeout,
+                                         ngx_http_messaging_ask_answered, ask);
 }
 
 
@@ -129,147 +169,92 @@ ngx_http_messaging_ask_answered(void *data, ngx_http_messaging_call_t *call)
 {
     ngx_http_messaging_ask_t *ask = data;
 
-    ngx_int_t                      rc;
-    ngx_uint_t                     read_only;
+    ngx_uint_t  read_only, fleeting;
+
+    ask->call = NULL;
+    read_only = 0;
+    fleeting = 0;
+
+    if (!ask->repeat) {
+        ask->rc = ngx_http_messaging_ask_verdict(ask->session, call,
+                                                 &read_only, &fleeting);
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ask->session->connection->log, 0,
+                   "messaging access answer %ui: %i", call->status, ask->rc);
+
+    ngx_http_messaging_ask_deliver(ask, read_only);
+}
+
+
+static void
+ngx_http_messaging_ask_replied(void *data, ngx_messaging_resp_reply_t *reply)
+{
+    ngx_http_messaging_ask_t *ask = data;
+
+    ask->replying = 0;
+
+    if (ask->session == NULL) {
+        ngx_free(ask);
+        return;
+    }
+
+    ask->rc = ngx_http_messaging_ask_member(ask->session, reply);
+
+    ngx_del_timer(&ask->event);
+    ngx_post_event(&ask->event, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_messaging_ask_event(ngx_event_t *ev)
+{
+    ngx_http_messaging_ask_t  *ask;
+
+    ask = (ngx_http_messaging_ask_t *)
+              ((u_char *) ev - offsetof(ngx_http_messaging_ask_t, event));
+
+    if (ev->timedout) {
+        ngx_log_error(NGX_LOG_ERR, ask->session->connection->log,
+                      NGX_ETIMEDOUT, "messaging access check timed out");
+        ask->rc = NGX_ERROR;
+    }
+
+    ngx_http_messaging_ask_deliver(ask, 0);
+}
+
+
+static void
+ngx_http_messaging_ask_deliver(ngx_http_messaging_ask_t *ask,
+    ngx_uint_t read_only)
+{
     ngx_http_messaging_session_t  *s;
 
     s = ask->session;
-    read_only = 0;
-
-    rc = ngx_http_messaging_ask_verdict(s, call, &read_only);
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, s->connection->log, 0,
-                   "messaging access answer %ui: %i", call->status, rc);
 
     ngx_queue_remove(&ask->queue);
 
+    if (ask->repeat) {
+        ask->rc = NGX_ERROR;
+
+        if (!s->closing
+            && ngx_http_messaging_ask(s, &ask->name, ask->flags) == NGX_OK)
+        {
+            ngx_http_messaging_ask_free(ask);
+            return;
+        }
+    }
+
+    ngx_http_messaging_ask_trim(s);
+
     if (s->open) {
-        ngx_http_messaging_protocol_asked(s, &ask->name, rc, read_only);
+        ngx_http_messaging_protocol_asked(s, &ask->name, ask->rc, read_only);
 
     } else {
-        ngx_http_messaging_handshake_asked(s, rc, read_only);
+        ngx_http_messaging_handshake_asked(s, ask->rc, read_only);
     }
 
-    ngx_free(ask);
-}
-
-
-static ngx_int_t
-ngx_http_messaging_ask_verdict(ngx_http_messaging_session_t *s,
-    ngx_http_messaging_call_t *call, ngx_uint_t *read_only)
-{
-    switch (call->status) {
-
-    case NGX_HTTP_UNAUTHORIZED:
-        return NGX_HTTP_UNAUTHORIZED;
-
-    case NGX_HTTP_FORBIDDEN:
-    case NGX_HTTP_NOT_FOUND:
-        return NGX_DECLINED;
-
-    default:
-        break;
-    }
-
-    if (call->status < NGX_HTTP_OK
-        || call->status >= NGX_HTTP_SPECIAL_RESPONSE)
-    {
-        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
-                      "messaging access check failed: status %ui",
-                      call->status);
-        return NGX_ERROR;
-    }
-
-    return ngx_http_messaging_ask_body(s, call, read_only);
-}
-
-
-/* what is not JSON says no more than its status */
-
-static ngx_int_t
-ngx_http_messaging_ask_body(ngx_http_messaging_session_t *s,
-    ngx_http_messaging_call_t *call, ngx_uint_t *read_only)
-{
-    json_t     *answer;
-    ngx_int_t   rc;
-
-    if (call->body.len == 0 || !ngx_http_messaging_ask_is_json(call)) {
-        return NGX_OK;
-    }
-
-    answer = ngx_messaging_json_object(call->body.data, call->body.len,
-                                       NGX_HTTP_MESSAGING_ASK_VALUES);
-
-    rc = answer ? ngx_http_messaging_ask_members(s, answer, read_only)
-                : NGX_DECLINED;
-
-    if (answer) {
-        json_decref(answer);
-    }
-
-    if (rc == NGX_DECLINED) {
-        /* it may have been meant to forbid something */
-        ngx_log_error(NGX_LOG_ERR, s->connection->log, 0,
-                      "messaging access check answered with JSON that is no "
-                      "object, or has a member of the wrong type");
-        rc = NGX_ERROR;
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_messaging_ask_members(ngx_http_messaging_session_t *s, json_t *answer,
-    ngx_uint_t *read_only)
-{
-    json_t  *name, *only, *list;
-
-    name = json_object_get(answer, "name");
-    only = json_object_get(answer, "read_only");
-    list = json_object_get(answer, "conversations");
-
-    if ((name && !json_is_string(name) && !json_is_null(name))
-        || (only && !json_is_boolean(only))
-        || (list && !json_is_array(list)
-            && !(json_is_string(list)
-                 && ngx_strcmp(json_string_value(list), "*") == 0)))
-    {
-        return NGX_DECLINED;
-    }
-
-    *read_only = json_is_true(only);
-
-    if (list && s->conf->endpoint == NGX_HTTP_MESSAGING_ENDPOINT_MANY) {
-
-        if (s->access) {
-            json_decref(s->access);
-        }
-
-        s->access = json_incref(list);
-    }
-
-    /* later answers are about a conversation, this one about the user */
-
-    if (!s->open && json_is_string(name)) {
-        return ngx_http_messaging_auth_name(s, name);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_messaging_ask_is_json(ngx_http_messaging_call_t *call)
-{
-    ngx_str_t  *type;
-
-    type = &call->answer->headers_out.content_type;
-
-    return type->len >= sizeof("application/json") - 1
-           && ngx_strncasecmp(type->data, (u_char *) "application/json",
-                              sizeof("application/json") - 1)
-              == 0;
+    ngx_http_messaging_ask_free(ask);
 }
 
 
@@ -280,17 +265,17 @@ ngx_http_messaging_ask_find(ngx_http_messaging_session_t *s,
     ngx_queue_t               *q;
     ngx_http_messaging_ask_t  *ask;
 
-    for (q = ngx_queue_head(&s->asks);
-         q != ngx_queue_sentinel(&s->asks);
+    if (s->asks == NULL) {
+        return NULL;
+    }
+
+    for (q = ngx_queue_head(&s->asks->queue);
+         q != ngx_queue_sentinel(&s->asks->queue);
          q = ngx_queue_next(q))
     {
         ask = ngx_queue_data(q, ngx_http_messaging_ask_t, queue);
 
-        if (ask->name.len == conversation->len
-            && ngx_memcmp(ask->name.data, conversation->data,
-                          conversation->len)
-               == 0)
-        {
+        if (ngx_http_messaging_ask_same(ask, conversation)) {
             return ask;
         }
     }
@@ -299,22 +284,66 @@ ngx_http_messaging_ask_find(ngx_http_messaging_session_t *s,
 }
 
 
+static ngx_uint_t
+ngx_http_messaging_ask_same(ngx_http_messaging_ask_t *ask,
+    ngx_str_t *conversation)
+{
+    return ask->name.len == conversation->len
+           && ngx_memcmp(ask->name.data, conversation->data,
+                         conversation->len)
+              == 0;
+}
+
+
 ngx_uint_t
 ngx_http_messaging_ask_count(ngx_http_messaging_session_t *s)
 {
-    ngx_uint_t    n;
-    ngx_queue_t  *q;
+    ngx_uint_t                 n;
+    ngx_queue_t               *q;
+    ngx_http_messaging_ask_t  *ask;
+
+    if (s->asks == NULL) {
+        return 0;
+    }
 
     n = 0;
 
-    for (q = ngx_queue_head(&s->asks);
-         q != ngx_queue_sentinel(&s->asks);
+    for (q = ngx_queue_head(&s->asks->queue);
+         q != ngx_queue_sentinel(&s->asks->queue);
          q = ngx_queue_next(q))
     {
-        n++;
+        ask = ngx_queue_data(q, ngx_http_messaging_ask_t, queue);
+
+        n += !(ask->flags & NGX_HTTP_MESSAGING_ASK_MEMBER);
     }
 
     return n;
+}
+
+
+void
+ngx_http_messaging_ask_repeat(ngx_http_messaging_session_t *s,
+    ngx_str_t *conversation)
+{
+    ngx_queue_t               *q;
+    ngx_http_messaging_ask_t  *ask;
+
+    if (s->asks == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&s->asks->queue);
+         q != ngx_queue_sentinel(&s->asks->queue);
+         q = ngx_queue_next(q))
+    {
+        ask = ngx_queue_data(q, ngx_http_messaging_ask_t, queue);
+
+        if (conversation == NULL
+            || ngx_http_messaging_ask_same(ask, conversation))
+        {
+            ask->repeat = 1;
+        }
+    }
 }
 
 
@@ -326,14 +355,83 @@ ngx_http_messaging_ask_forget(ngx_http_messaging_session_t *s,
 
     if (ask) {
         ngx_queue_remove(&ask->queue);
-        ngx_http_messaging_call_forget(ask->call);
-        ngx_free(ask);
+        ngx_http_messaging_ask_free(ask);
+        ngx_http_messaging_ask_trim(s);
         return;
     }
 
-    while (!ngx_queue_empty(&s->asks)) {
-        q = ngx_queue_head(&s->asks);
-        ngx_http_messaging_ask_forget(s, ngx_queue_data(q,
+    if (s->asks == NULL) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&s->asks->queue)) {
+        q = ngx_queue_head(&s->asks->queue);
+        ngx_queue_remove(q);
+        ngx_http_messaging_ask_free(ngx_queue_data(q,
                                           ngx_http_messaging_ask_t, queue));
     }
+
+    if (s->asks->token.data) {
+        ngx_free(s->asks->token.data);
+    }
+
+    ngx_free(s->asks);
+    s->asks = NULL;
+}
+
+
+/* one that Redis has not replied to is freed when it does */
+
+static void
+ngx_http_messaging_ask_free(ngx_http_messaging_ask_t *ask)
+{
+    if (ask->call) {
+        ngx_http_messaging_call_forget(ask->call);
+    }
+
+    if (ask->event.timer_set) {
+        ngx_del_timer(&ask->event);
+    }
+
+    if (ask->event.posted) {
+        ngx_delete_posted_event(&ask->event);
+    }
+
+    ask->session = NULL;
+
+    if (!ask->replying) {
+        ngx_free(ask);
+    }
+}
+
+
+ngx_int_t
+ngx_http_messaging_ask_token(ngx_http_messaging_session_t *s,
+    ngx_str_t *token)
+{
+    u_char                     *p;
+    ngx_http_messaging_asks_t  *asks;
+
+    asks = ngx_http_messaging_ask_list(s);
+    if (asks == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_alloc(token->len, s->connection->log);
+
+    if (p == NULL) {
+        ngx_http_messaging_ask_trim(s);
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, token->data, token->len);
+
+    if (asks->token.data) {
+        ngx_free(asks->token.data);
+    }
+
+    asks->token.data = p;
+    asks->token.len = token->len;
+
+    return NGX_OK;
 }

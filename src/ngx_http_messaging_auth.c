@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_auth.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_store.h"
@@ -305,6 +306,11 @@ ngx_http_messaging_auth_renew(ngx_http_messaging_session_t *s,
         rc = NGX_MESSAGING_JWT_USER;
 
     } else if (s->store && ngx_http_messaging_store_token(s, token) != NGX_OK)
+    {
+        rc = NGX_MESSAGING_JWT_INTERNAL;
+
+    } else if (s->conf->access == NGX_HTTP_MESSAGING_ACCESS_REQUEST
+               && ngx_http_messaging_ask_token(s, token) != NGX_OK)
     {
         rc = NGX_MESSAGING_JWT_INTERNAL;
 

@@ -72,6 +72,9 @@ struct ngx_http_messaging_call_s {
  * "args" of _call_start() need of a handshake "r" that will be gone by then;
  * with p == NULL it only returns the length.  _call_unpack() is for these
  * bytes what _call_headers() is for "r", and sets "args", which point there.
+ * ngx_http_messaging_call_token() puts another token in the place of that of
+ * the handshake, or adds it as "Authorization" where neither that nor an
+ * argument had it; "args" are those of _call_start().
  * ngx_http_messaging_call_body() makes it a POST with this body, which is
  * copied.
  *
@@ -107,6 +110,8 @@ ngx_int_t ngx_http_messaging_call_headers(ngx_http_messaging_call_t *call,
 size_t ngx_http_messaging_call_pack(ngx_http_request_t *r, u_char *p);
 ngx_int_t ngx_http_messaging_call_unpack(ngx_http_messaging_call_t *call,
     ngx_str_t *packed, ngx_str_t *args);
+ngx_int_t ngx_http_messaging_call_token(ngx_http_messaging_call_t *call,
+    ngx_http_messaging_loc_conf_t *conf, ngx_str_t *token, ngx_str_t *args);
 ngx_int_t ngx_http_messaging_call_body(ngx_http_messaging_call_t *call,
     ngx_str_t *type, ngx_str_t *body);
 ngx_int_t ngx_http_messaging_call_values(ngx_http_messaging_call_t *call,

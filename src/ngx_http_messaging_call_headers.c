@@ -17,6 +17,11 @@
 static u_char *ngx_http_messaging_call_write(u_char *p, ngx_str_t *text);
 static u_char *ngx_http_messaging_call_read(u_char *p, ngx_str_t *text);
 static ngx_uint_t ngx_http_messaging_call_passed(ngx_table_elt_t *header);
+static ngx_uint_t ngx_http_messaging_call_is_token(
+    ngx_http_messaging_loc_conf_t *conf, u_char *p, size_t len);
+static ngx_int_t ngx_http_messaging_call_argument(
+    ngx_http_messaging_call_t *call, ngx_http_messaging_loc_conf_t *conf,
+    ngx_str_t *token, ngx_str_t *args);
 
 
 ngx_int_t
@@ -210,4 +215,144 @@ ngx_http_messaging_call_passed(ngx_table_elt_t *header)
     }
 
     return 1;
+}
+
+
+ngx_int_t
+ngx_http_messaging_call_token(ngx_http_messaging_call_t *call,
+    ngx_http_messaging_loc_conf_t *conf, ngx_str_t *token, ngx_str_t *args)
+{
+    u_char           *p;
+    ngx_int_t         rc;
+    ngx_str_t         value;
+    ngx_table_elt_t  *h;
+
+    rc = ngx_http_messaging_call_argument(call, conf, token, args);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    h = call->request->headers_in.authorization;
+
+    /* RFC 6750, section 2.1; another scheme is not about the token */
+
+    if (h && (h->value.len < sizeof("Bearer ") - 1
+              || ngx_strncasecmp(h->value.data, (u_char *) "Bearer ",
+                                 sizeof("Bearer ") - 1)
+                 != 0))
+    {
+        return NGX_OK;
+    }
+
+    if (h == NULL && rc == NGX_OK) {
+        return NGX_OK;
+    }
+
+    value.len = sizeof("Bearer ") - 1 + token->len;
+    value.data = ngx_pnalloc(call->pool, value.len + 1);
+
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(value.data, "Bearer ", sizeof("Bearer ") - 1);
+    p = ngx_cpymem(p, token->data, token->len);
+    *p = '\0';
+
+    if (h) {
+        h->value = value;
+        return NGX_OK;
+    }
+
+    return ngx_http_messaging_call_header(call, "Authorization", &value);
+}
+
+
+/* NGX_OK: there was one; NGX_DECLINED: the arguments are as they were */
+
+static ngx_int_t
+ngx_http_messaging_call_argument(ngx_http_messaging_call_t *call,
+    ngx_http_messaging_loc_conf_t *conf, ngx_str_t *token, ngx_str_t *args)
+{
+    u_char     *p, *arg, *next, *value, *last;
+    ngx_int_t   rc;
+    ngx_str_t   changed;
+
+    last = args->data + args->len;
+    rc = NGX_DECLINED;
+
+    changed.len = args->len;
+
+    for (arg = args->data; arg < last; arg = next + 1) {
+        next = ngx_strlchr(arg, last, '&');
+        next = next ? next : last;
+        value = ngx_strlchr(arg, next, '=');
+
+        if (value && ngx_http_messaging_call_is_token(conf, arg, value - arg))
+        {
+            changed.len += token->len;
+            rc = NGX_OK;
+        }
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    changed.data = ngx_pnalloc(call->pool, changed.len);
+    if (changed.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = changed.data;
+
+    for (arg = args->data; arg < last; arg = next + 1) {
+        next = ngx_strlchr(arg, last, '&');
+        next = next ? next : last;
+        value = ngx_strlchr(arg, next, '=');
+
+        if (value && ngx_http_messaging_call_is_token(conf, arg, value - arg))
+        {
+            p = ngx_cpymem(p, arg, value + 1 - arg);
+            p = ngx_cpymem(p, token->data, token->len);
+
+        } else {
+            p = ngx_cpymem(p, arg, next - arg);
+        }
+
+        if (next < last) {
+            *p++ = '&';
+        }
+    }
+
+    changed.len = p - changed.data;
+    *args = changed;
+
+    return NGX_OK;
+}
+
+
+/* the name of an argument that a token may come in */
+
+static ngx_uint_t
+ngx_http_messaging_call_is_token(ngx_http_messaging_loc_conf_t *conf,
+    u_char *p, size_t len)
+{
+    ngx_uint_t                    i;
+    ngx_http_messaging_source_t  *source;
+
+    source = conf->sources->elts;
+
+    for (i = 0; i < conf->sources->nelts; i++) {
+
+        if (source[i].from == NGX_HTTP_MESSAGING_FROM_QUERY
+            && source[i].name.len == len
+            && ngx_strncasecmp(source[i].name.data, p, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -93,6 +93,10 @@ ngx_http_messaging_check_location(ngx_conf_t *cf,
         mmcf->quotas = 1;
     }
 
+    if (conf->access == NGX_HTTP_MESSAGING_ACCESS_REDIS) {
+        mmcf->sets = 1;
+    }
+
     return NGX_CONF_OK;
 }
 

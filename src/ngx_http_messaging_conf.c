@@ -24,6 +24,8 @@ static char *ngx_http_messaging_conf_post(ngx_conf_t *cf,
     const char *directive);
 static ngx_http_complex_value_t *ngx_http_messaging_conf_uri(ngx_conf_t *cf,
     ngx_str_t *uri);
+static ngx_http_complex_value_t *ngx_http_messaging_conf_template(
+    ngx_conf_t *cf, ngx_str_t *text);
 
 
 char *
@@ -154,6 +156,13 @@ ngx_http_messaging_conf_broker(ngx_conf_t *cf,
         mmcf->redis->resolver_timeout = clcf->resolver_timeout;
 
         return ngx_messaging_redis_resolve(cf, mmcf->redis);
+    }
+
+    if (mmcf->sets) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_access redis=\" needs "
+                           "\"messaging_redis\"");
+        return NGX_CONF_ERROR;
     }
 
     /* without Redis the zone needs room for this */
@@ -420,14 +429,14 @@ ngx_http_messaging_conf_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* messaging_access any | claim=name | request=uri */
+/* messaging_access any | claim=name | request=uri | redis=key */
 
 char *
 ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_messaging_loc_conf_t *mlcf = conf;
 
-    ngx_str_t  *value, uri;
+    ngx_str_t  *value, text;
 
     if (mlcf->access != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -448,26 +457,29 @@ ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (value[1].len > 8 && ngx_strncmp(value[1].data, "request=", 8) == 0) {
-        uri.data = value[1].data + 8;
-        uri.len = value[1].len - 8;
+        text.data = value[1].data + 8;
+        text.len = value[1].len - 8;
 
         mlcf->access = NGX_HTTP_MESSAGING_ACCESS_REQUEST;
-        mlcf->access_uri = ngx_http_messaging_conf_uri(cf, &uri);
+        mlcf->access_uri = ngx_http_messaging_conf_uri(cf, &text);
 
         return mlcf->access_uri ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    if (ngx_strncmp(value[1].data, "redis=", 6) == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"messaging_access %V\" is not there yet, "
-                           "use \"any\", \"claim=<name>\" or "
-                           "\"request=<uri>\"", &value[1]);
-        return NGX_CONF_ERROR;
+    if (value[1].len > 6 && ngx_strncmp(value[1].data, "redis=", 6) == 0) {
+        text.data = value[1].data + 6;
+        text.len = value[1].len - 6;
+
+        mlcf->access = NGX_HTTP_MESSAGING_ACCESS_REDIS;
+        mlcf->access_key = ngx_http_messaging_conf_template(cf, &text);
+
+        return mlcf->access_key ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid access \"%V\", it must be \"any\", "
-                       "\"claim=<name>\" or \"request=<uri>\"", &value[1]);
+                       "\"claim=<name>\", \"request=<uri>\" or "
+                       "\"redis=<key>\"", &value[1]);
 
     return NGX_CONF_ERROR;
 }
@@ -504,15 +516,22 @@ ngx_http_messaging_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_http_complex_value_t *
 ngx_http_messaging_conf_uri(ngx_conf_t *cf, ngx_str_t *uri)
 {
-    ngx_http_complex_value_t          *value;
-    ngx_http_compile_complex_value_t   ccv;
-
     if (uri->len == 0 || (uri->data[0] != '/' && uri->data[0] != '$')) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid URI \"%V\": it must begin with a slash",
                            uri);
         return NULL;
     }
+
+    return ngx_http_messaging_conf_template(cf, uri);
+}
+
+
+static ngx_http_complex_value_t *
+ngx_http_messaging_conf_template(ngx_conf_t *cf, ngx_str_t *text)
+{
+    ngx_http_complex_value_t          *value;
+    ngx_http_compile_complex_value_t   ccv;
 
     value = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
     if (value == NULL) {
@@ -522,7 +541,7 @@ ngx_http_messaging_conf_uri(ngx_conf_t *cf, ngx_str_t *uri)
     ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
 
     ccv.cf = cf;
-    ccv.value = uri;
+    ccv.value = text;
     ccv.complex_value = value;
 
     return ngx_http_compile_complex_value(&ccv) == NGX_OK ? value : NULL;

@@ -242,14 +242,12 @@ ngx_http_messaging_detach_copy(ngx_http_messaging_session_t *s)
 }
 
 
-/* on a socket for many the backend will be asked, with what it came with */
+/* the backend will be asked again, with what the client came with */
 
 static size_t
 ngx_http_messaging_detach_handshake(ngx_http_messaging_session_t *s)
 {
-    if (s->conf->access != NGX_HTTP_MESSAGING_ACCESS_REQUEST
-        || s->conf->endpoint != NGX_HTTP_MESSAGING_ENDPOINT_MANY)
-    {
+    if (s->conf->access != NGX_HTTP_MESSAGING_ACCESS_REQUEST) {
         return 0;
     }
 

@@ -449,7 +449,10 @@ ngx_http_messaging_handshake_enter(ngx_http_messaging_session_t *s,
         }
     }
 
-    if (mlcf->access == NGX_HTTP_MESSAGING_ACCESS_REQUEST) {
+    if (mlcf->access == NGX_HTTP_MESSAGING_ACCESS_REQUEST
+        || (mlcf->access == NGX_HTTP_MESSAGING_ACCESS_REDIS
+            && mlcf->endpoint != NGX_HTTP_MESSAGING_ENDPOINT_MANY))
+    {
         return ngx_http_messaging_handshake_ask(s);
     }
 
@@ -476,7 +479,7 @@ ngx_http_messaging_handshake_ask(ngx_http_messaging_session_t *s)
 
     r = s->request;
 
-    if (ngx_http_messaging_ask(s, &s->conversation) != NGX_OK) {
+    if (ngx_http_messaging_ask(s, &s->conversation, 0) != NGX_OK) {
         return ngx_http_messaging_refuse_session(s,
                                             NGX_MESSAGING_STAT_REFUSED_BACKEND,
                                             NGX_MESSAGING_CLOSE_TRY_LATER,

@@ -546,7 +546,7 @@ ngx_http_messaging_protocol_subscribe(ngx_http_messaging_session_t *s,
         return;
     }
 
-    if (s->conf->access != NGX_HTTP_MESSAGING_ACCESS_REQUEST) {
+    if (!ngx_http_messaging_asks(s->conf)) {
         ngx_http_messaging_relay_error(s, conversation, "access_denied",
                                        "no access to this conversation");
         return;
@@ -565,7 +565,7 @@ ngx_http_messaging_protocol_subscribe(ngx_http_messaging_session_t *s,
         return;
     }
 
-    if (ngx_http_messaging_ask(s, conversation) != NGX_OK) {
+    if (ngx_http_messaging_ask(s, conversation, 0) != NGX_OK) {
         ngx_http_messaging_relay_unavailable(s, conversation);
     }
 }
@@ -765,7 +765,7 @@ ngx_http_messaging_protocol_auth(ngx_http_messaging_session_t *s,
 
         ngx_http_messaging_protocol_name(&name, sub);
 
-        if (s->conf->access == NGX_HTTP_MESSAGING_ACCESS_REQUEST
+        if (ngx_http_messaging_asks(s->conf)
             || ngx_http_messaging_access_check(s->conf, s->access, &name)
                == NGX_OK)
         {

@@ -102,7 +102,6 @@ ngx_http_messaging_session_create(ngx_http_request_t *r,
 
     ngx_queue_init(&s->subscriptions);
     ngx_queue_init(&s->publishes);
-    ngx_queue_init(&s->asks);
     ngx_queue_insert_tail(&worker->sessions, &s->queue);
 
     s->counted = 1;

@@ -79,6 +79,11 @@ typedef struct {
 typedef struct ngx_http_messaging_takeover_s  ngx_http_messaging_takeover_t;
 
 
+/* questions without an answer: who may enter */
+
+typedef struct ngx_http_messaging_asks_s  ngx_http_messaging_asks_t;
+
+
 /* what waits for the backend */
 
 typedef struct ngx_http_messaging_store_s  ngx_http_messaging_store_t;
@@ -140,7 +145,7 @@ struct ngx_http_messaging_session_s {
     int64_t                            issued;        /* likewise; 0: unknown */
     uint64_t                           jti_key;       /* 0: none */
     json_t                            *access;        /* the access claim */
-    ngx_queue_t                        asks;          /* without an answer */
+    ngx_http_messaging_asks_t         *asks;          /* NULL: nothing is */
     ngx_http_messaging_store_t        *store;         /* NULL: nothing is */
 
     ngx_str_t                          conversation;  /* or the channel */

@@ -372,7 +372,8 @@ location "/ws/chat/" has "messaging on", but does not say who may enter: write "
 
 
 
-=== TEST 40: "messaging_access redis=" is not there yet
+=== TEST 40: "messaging_access redis=" without Redis
+--- messaging_http
 --- config
         location = /ws/messaging/ {
             messaging on;
@@ -380,7 +381,7 @@ location "/ws/chat/" has "messaging on", but does not say who may enter: write "
             messaging_access redis=members:$arg_id;
         }
 --- error_log
-"messaging_access redis=members:$arg_id" is not there yet, use "any", "claim=<name>" or "request=<uri>"
+"messaging_access redis=" needs "messaging_redis"
 
 
 
@@ -392,7 +393,7 @@ location "/ws/chat/" has "messaging on", but does not say who may enter: write "
             messaging_access request=;
         }
 --- error_log
-invalid access "request=", it must be "any", "claim=<name>" or "request=<uri>"
+invalid access "request=", it must be "any", "claim=<name>", "request=<uri>" or "redis=<key>"
 
 
 
@@ -403,7 +404,7 @@ invalid access "request=", it must be "any", "claim=<name>" or "request=<uri>"
             messaging_access all;
         }
 --- error_log
-invalid access "all", it must be "any", "claim=<name>" or "request=<uri>"
+invalid access "all", it must be "any", "claim=<name>", "request=<uri>" or "redis=<key>"
 
 
 
@@ -414,7 +415,7 @@ invalid access "all", it must be "any", "claim=<name>" or "request=<uri>"
             messaging_access claim=;
         }
 --- error_log
-invalid access "claim=", it must be "any", "claim=<name>" or "request=<uri>"
+invalid access "claim=", it must be "any", "claim=<name>", "request=<uri>" or "redis=<key>"
 
 
 
