@@ -232,6 +232,13 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       offsetof(ngx_http_messaging_loc_conf_t, access_timeout),
       NULL },
 
+    { ngx_string("messaging_access_recheck"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, access_recheck),
+      NULL },
+
     { ngx_string("messaging_store"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_messaging_conf_store,
@@ -620,6 +627,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
     conf->leeway = NGX_CONF_UNSET;
     conf->access = NGX_CONF_UNSET_UINT;
     conf->access_timeout = NGX_CONF_UNSET_MSEC;
+    conf->access_recheck = NGX_CONF_UNSET_MSEC;
     conf->store_uri = NGX_CONF_UNSET_PTR;
     conf->store_publish = NGX_CONF_UNSET;
     conf->store_timeout = NGX_CONF_UNSET_MSEC;
@@ -728,6 +736,7 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_msec_value(conf->access_timeout, prev->access_timeout,
                               5000);
+    ngx_conf_merge_msec_value(conf->access_recheck, prev->access_recheck, 0);
 
     ngx_conf_merge_ptr_value(conf->store_uri, prev->store_uri, NULL);
     ngx_conf_merge_value(conf->store_publish, prev->store_publish, 1);

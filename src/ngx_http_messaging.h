@@ -138,6 +138,7 @@ typedef struct {
     ngx_http_complex_value_t    *access_uri;
     ngx_http_complex_value_t    *access_key;
     ngx_msec_t                   access_timeout;
+    ngx_msec_t                   access_recheck;
     ngx_http_core_srv_conf_t    *server;
 
     ngx_http_complex_value_t    *store_uri;

@@ -8,6 +8,7 @@
 #include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_protocol.h"
+#include "ngx_http_messaging_recheck.h"
 
 
 /*
@@ -92,6 +93,9 @@ ngx_http_messaging_ask(ngx_http_messaging_session_t *s,
         ngx_http_messaging_ask_trim(s);
         return NGX_ERROR;
     }
+
+    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_ACCESS_ASKED,
+                           1);
 
     ngx_queue_insert_tail(&asks->queue, &ask->queue);
 
@@ -238,7 +242,9 @@ ngx_http_messaging_ask_deliver(ngx_http_messaging_ask_t *ask,
         ask->rc = NGX_ERROR;
 
         if (!s->closing
-            && ngx_http_messaging_ask(s, &ask->name, ask->flags) == NGX_OK)
+            && ngx_http_messaging_ask(s, &ask->name, ask->flags
+                                      | NGX_HTTP_MESSAGING_ASK_FRESH)
+               == NGX_OK)
         {
             ngx_http_messaging_ask_free(ask);
             return;
@@ -247,7 +253,10 @@ ngx_http_messaging_ask_deliver(ngx_http_messaging_ask_t *ask,
 
     ngx_http_messaging_ask_trim(s);
 
-    if (s->open) {
+    if (ask->flags & NGX_HTTP_MESSAGING_ASK_MEMBER) {
+        ngx_http_messaging_recheck_answered(s, &ask->name, ask->rc, read_only);
+
+    } else if (s->open) {
         ngx_http_messaging_protocol_asked(s, &ask->name, ask->rc, read_only);
 
     } else {

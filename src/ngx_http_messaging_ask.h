@@ -43,6 +43,7 @@
 /* flags */
 
 #define NGX_HTTP_MESSAGING_ASK_MEMBER  0x01     /* has entered already */
+#define NGX_HTTP_MESSAGING_ASK_FRESH   0x02     /* not from the cache */
 
 
 #define ngx_http_messaging_asks(conf)                                         \

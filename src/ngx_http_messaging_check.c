@@ -8,6 +8,7 @@
 #include "ngx_http_messaging_check.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_publish.h"
+#include "ngx_http_messaging_recheck.h"
 
 
 static char *ngx_http_messaging_check_length(ngx_conf_t *cf,
@@ -59,6 +60,16 @@ ngx_http_messaging_check_location(ngx_conf_t *cf,
                            "\"messaging_max_pongs\", "
                            "\"messaging_access_timeout\" and "
                            "\"messaging_store_timeout\" must not be 0");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->access_recheck
+        && (conf->access_recheck < NGX_HTTP_MESSAGING_RECHECK_MIN
+            || conf->access_recheck > NGX_HTTP_MESSAGING_RECHECK_MAX))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_access_recheck\" must be 0 or "
+                           "between 1s and 7d");
         return NGX_CONF_ERROR;
     }
 

@@ -7,6 +7,7 @@
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_control.h"
+#include "ngx_http_messaging_recheck.h"
 #include "ngx_http_messaging_relay.h"
 #include "ngx_messaging_revoked.h"
 
@@ -30,6 +31,7 @@
 
 #define NGX_HTTP_MESSAGING_CONTROL_TURN      256     /* sessions */
 #define NGX_HTTP_MESSAGING_CONTROL_JOBS      64
+#define NGX_HTTP_MESSAGING_CONTROL_NOW       32      /* asked for at once */
 #define NGX_HTTP_MESSAGING_CONTROL_LOG       60000   /* ms */
 
 
@@ -41,6 +43,7 @@ struct ngx_http_messaging_control_job_s {
     ngx_messaging_channel_t           *channel;      /* in this turn */
     ngx_atomic_uint_t                  number;       /* of the connection */
     uint64_t                           jti;
+    ngx_uint_t                         matched;
     ngx_messaging_control_t            action;
 };
 
@@ -94,7 +97,11 @@ static void ngx_http_messaging_control_end(
     ngx_http_messaging_control_walk_t *walk);
 static ngx_uint_t ngx_http_messaging_control_match(
     ngx_http_messaging_control_job_t *job, ngx_http_messaging_session_t *s);
+static ngx_uint_t ngx_http_messaging_control_concerns(
+    ngx_http_messaging_control_job_t *job, ngx_http_messaging_session_t *s);
 static ngx_http_messaging_subscription_t *ngx_http_messaging_control_member(
+    ngx_http_messaging_control_job_t *job, ngx_http_messaging_session_t *s);
+static void ngx_http_messaging_control_recheck(
     ngx_http_messaging_control_job_t *job, ngx_http_messaging_session_t *s);
 static void ngx_http_messaging_control_withdraw(
     ngx_http_messaging_control_job_t *job, ngx_http_messaging_session_t *s);
@@ -464,6 +471,22 @@ ngx_http_messaging_control_session(ngx_http_messaging_control_t *control,
             continue;
         }
 
+        if (job->action.action != NGX_MESSAGING_CONTROL_DISCONNECT) {
+
+            /* the conversation may be in a list, and not yet subscribed to */
+
+            ngx_http_messaging_recheck_distrust(s);
+        }
+
+        if (!ngx_http_messaging_control_concerns(job, s)) {
+            continue;
+        }
+
+        if (job->action.action == NGX_MESSAGING_CONTROL_RECHECK) {
+            ngx_http_messaging_control_recheck(job, s);
+            continue;
+        }
+
         if (job->action.action == NGX_MESSAGING_CONTROL_WITHDRAW) {
             ngx_http_messaging_control_withdraw(job, s);
             continue;
@@ -494,9 +517,17 @@ ngx_http_messaging_control_match(ngx_http_messaging_control_job_t *job,
         return 0;
     }
 
-    if (a->jti.len && job->jti != s->jti_key) {
-        return 0;
-    }
+    return a->jti.len == 0 || job->jti == s->jti_key;
+}
+
+
+static ngx_uint_t
+ngx_http_messaging_control_concerns(ngx_http_messaging_control_job_t *job,
+    ngx_http_messaging_session_t *s)
+{
+    ngx_messaging_control_t  *a;
+
+    a = &job->action;
 
     return a->conversation.len == 0
            || (s->conversation.len == a->conversation.len
@@ -531,6 +562,24 @@ ngx_http_messaging_control_member(ngx_http_messaging_control_job_t *job,
     }
 
     return NULL;
+}
+
+
+/* a few are asked for now, many within a second */
+
+static void
+ngx_http_messaging_control_recheck(ngx_http_messaging_control_job_t *job,
+    ngx_http_messaging_session_t *s)
+{
+    ngx_str_t  *name;
+
+    name = &job->action.conversation;
+
+    job->matched += ngx_max(s->nsubscriptions, 1);
+
+    ngx_http_messaging_recheck_session(s, name->len ? name : NULL,
+                               job->matched > NGX_HTTP_MESSAGING_CONTROL_NOW
+                               ? NGX_HTTP_MESSAGING_RECHECK_SPREAD : 0);
 }
 
 

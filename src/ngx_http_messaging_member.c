@@ -7,6 +7,7 @@
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_protocol.h"
+#include "ngx_http_messaging_recheck.h"
 #include "ngx_http_messaging_session.h"
 
 
@@ -42,6 +43,8 @@ ngx_http_messaging_session_subscribe(ngx_http_messaging_session_t *s,
     sub->typing = 0;
     sub->held = 0;
     sub->due = ngx_current_msec + NGX_HTTP_MESSAGING_CONFIRM_TIMEOUT;
+
+    ngx_http_messaging_recheck_begin(s, sub);
 
     rc = ngx_messaging_channel_join(&s->worker->channels, name,
                                     &sub->subscriber);

@@ -10,6 +10,7 @@
 #include "ngx_http_messaging_auth.h"
 #include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
+#include "ngx_http_messaging_recheck.h"
 #include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_text.h"
@@ -787,6 +788,12 @@ ngx_http_messaging_protocol_auth(ngx_http_messaging_session_t *s,
 
     ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_AUTH_RENEWED,
                            1);
+
+    /* one frame must not cost the backend hundreds of questions at once */
+
+    ngx_http_messaging_recheck_session(s, NULL,
+                                       s->nsubscriptions
+                                       * NGX_HTTP_MESSAGING_RECHECK_EACH);
 
     ngx_http_messaging_text_begin(&t, s->worker);
     ngx_http_messaging_text_add(&t, "{\"type\":\"auth_ok\",\"expires_at\":");

@@ -14,6 +14,7 @@
 #include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_quota.h"
+#include "ngx_http_messaging_recheck.h"
 #include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_store.h"
@@ -663,6 +664,11 @@ ngx_http_messaging_session_schedule(ngx_http_messaging_session_t *s)
             next = ngx_min(next, wait);
         }
 
+        if (sub->again) {
+            wait = ngx_http_messaging_recheck_wait(sub);
+            next = ngx_min(next, wait);
+        }
+
         if (sub->held) {
             wait = (ngx_msec_int_t) ngx_http_messaging_limit_typing_wait(s);
             next = ngx_min(next, wait);
@@ -745,6 +751,7 @@ ngx_http_messaging_session_deadline(ngx_messaging_deadline_t *d)
         }
     }
 
+    ngx_http_messaging_recheck_due(s);
     ngx_http_messaging_deflate_idle(s);
     ngx_http_messaging_session_life(s);
 

@@ -107,6 +107,9 @@ typedef struct {
     ngx_queue_t                    queue;        /* session->subscriptions */
     ngx_msec_t                     due;          /* of the confirmation, or of
                                                     the end of typing */
+    uint32_t                       recheck;      /* ms, likewise */
+    unsigned                       again:1;      /* ... is asked for then */
+    unsigned                       fresh:1;      /* ... whatever was said */
     unsigned                       confirmed:1;
     unsigned                       ready:1;      /* confirmed, not handled */
     unsigned                       read_only:1;

@@ -126,6 +126,9 @@ ngx_messaging_control_object(ngx_messaging_control_t *ctl, json_t *object)
     } else if (ngx_strcmp(action, "revoke") == 0) {
         ctl->action = NGX_MESSAGING_CONTROL_REVOKE;
 
+    } else if (ngx_strcmp(action, "recheck") == 0) {
+        ctl->action = NGX_MESSAGING_CONTROL_RECHECK;
+
     } else {
         return NGX_DECLINED;
     }
@@ -186,6 +189,12 @@ ngx_messaging_control_form(ngx_messaging_control_t *ctl, ngx_uint_t has)
 
         return has == (NGX_MESSAGING_CONTROL_USER_ID
                        | NGX_MESSAGING_CONTROL_CONVERSATION)
+               ? NGX_OK : NGX_ERROR;
+
+    case NGX_MESSAGING_CONTROL_RECHECK:
+
+        return has && !(has & ~(NGX_MESSAGING_CONTROL_USER_ID
+                                | NGX_MESSAGING_CONTROL_CONVERSATION))
                ? NGX_OK : NGX_ERROR;
 
     default: /* NGX_MESSAGING_CONTROL_REVOKE */

@@ -20,6 +20,7 @@
  *      "conversation_id":7,"code":4001,"reason":"text"}
  *     {"action":"withdraw","user_id":5,"conversation_id":7}
  *     {"action":"revoke","user_id":5,"issued_before":1763625600}
+ *     {"action":"recheck","user_id":5,"conversation_id":7}
  */
 
 #define NGX_MESSAGING_CONTROL_CHANNEL     "@control"
@@ -27,6 +28,7 @@
 #define NGX_MESSAGING_CONTROL_DISCONNECT  1
 #define NGX_MESSAGING_CONTROL_WITHDRAW    2
 #define NGX_MESSAGING_CONTROL_REVOKE      3
+#define NGX_MESSAGING_CONTROL_RECHECK     4
 
 /* of the JSON: much more than the longest one needs */
 

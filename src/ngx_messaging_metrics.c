@@ -89,6 +89,10 @@ static ngx_messaging_metrics_family_t  ngx_messaging_metrics_families[] = {
     { NGX_MESSAGING_STAT_CONTROL_EVICTED, "revocations_lost_total", "reason",
       "revocations that may not hold as long as they should" },
 
+    { NGX_MESSAGING_STAT_ACCESS_ASKED, "access_questions_total", NULL, NULL },
+    { NGX_MESSAGING_STAT_ACCESS_KEPT, "access_rechecks_total", "result",
+      "members who were asked for again" },
+
     { NGX_MESSAGING_STAT_LIMIT_RATE, "limits_total", "limit",
       "limits reached" },
     { NGX_MESSAGING_STAT_SHED_TYPING_COALESCED, "sheds_total", "kind",

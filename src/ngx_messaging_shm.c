@@ -126,6 +126,11 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "control", "evicted", 0, "revocations the zone had no room for" },
     { "control", "not_stored", 0, "revocations not stored in Redis" },
 
+    { "access", "asked", 0, "questions to the backend or Redis" },
+    { "access", "kept", 0, "members who were asked for again, and stay" },
+    { "access", "withdrawn", 0, "members who had to leave for it" },
+    { "access", "failed", 0, "members who could not be asked for again" },
+
     { "limits", "rate", 0, "frames refused by messaging_rate" },
     { "limits", "typing_rate", 0, "typing left out by messaging_typing_rate" },
     { "limits", "rate_closed", 0, "connections closed by messaging_rate" },

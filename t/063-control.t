@@ -514,6 +514,8 @@ refuse: {"action":"promote"}
 refuse: {"action":"disconnect"}
 refuse: {"action":"withdraw","user_id":1}
 refuse: {"action":"revoke","user_id":1}
+refuse: {"action":"recheck"}
+refuse: {"action":"recheck","jti":"a"}
 refuse: [1]
 control: {"action":"disconnect","user_id":1}
 back: expect_body {"id":"<int>"}
@@ -522,7 +524,7 @@ EOS
 . 'back: http POST /control {"action":"disconnect","jti":"' . 'x' x 1000 . "\"}\n"
 . <<'EOS'
 back: expect_status 413
-nginx: status posts.invalid 5
+nginx: status posts.invalid 7
 nginx: status posts.accepted 1
 nginx: expect_log /\[info\] .* messaging control refused: invalid, /
 nginx: status control.invalid 0

@@ -84,6 +84,15 @@ control_good(void)
                            "\"conversation_id\":\"a\"}"), NGX_OK, "withdraw");
     unit_int(ctl.action, NGX_MESSAGING_CONTROL_WITHDRAW, "is the action");
     unit_str(ctl.user.data, ctl.user.len, "-5", "a negative number");
+    unit_int(control_parse("{\"action\":\"recheck\",\"user_id\":5}"), NGX_OK,
+             "recheck a user");
+    unit_int(ctl.action, NGX_MESSAGING_CONTROL_RECHECK, "is the action");
+    unit_int(control_parse("{\"action\":\"recheck\",\"conversation_id\":5}"),
+             NGX_OK, "recheck a conversation");
+    unit_int(control_parse("{\"action\":\"recheck\",\"user_id\":\"a b\","
+                           "\"conversation_id\":5}"),
+             NGX_OK, "recheck a user in a conversation");
+    unit_str(ctl.user.data, ctl.user.len, "a%20b", "and that is the user");
     unit_int(control_parse("{\"action\":\"kick\",\"user_id\":[]}"),
              NGX_DECLINED, "an action that is not known");
 }
@@ -160,6 +169,13 @@ control_bad(void)
             "\"jti\":\"a\"}",
         "{\"action\":\"withdraw\",\"user_id\":1,\"conversation_id\":1,"
             "\"code\":4001}",
+        "{\"action\":\"recheck\"}",
+        "{\"action\":\"recheck\",\"jti\":\"a\"}",
+        "{\"action\":\"recheck\",\"user_id\":1,\"connection\":\"a\"}",
+        "{\"action\":\"recheck\",\"user_id\":1,\"code\":4001}",
+        "{\"action\":\"recheck\",\"user_id\":1,\"reason\":\"a\"}",
+        "{\"action\":\"recheck\",\"user_id\":1,\"issued_before\":1}",
+        "{\"action\":\"recheck\",\"conversation_id\":\"a b\"}",
         "{\"action\":\"revoke\",\"user_id\":1}",
         "{\"action\":\"revoke\",\"issued_before\":1}",
         "{\"action\":\"revoke\",\"user_id\":1,\"issued_before\":\"1\"}",

@@ -602,6 +602,7 @@ sub payload {
                      . ',"code":4001,"reason":"' . word(below(130)) . '"}',
                      '{"action":"withdraw","user_id":1,"conversation_id":2}',
                      '{"action":"revoke","user_id":3,"issued_before":1}',
+                     '{"action":"recheck","user_id":' . pick(1 .. 6) . '}',
                      '{"action":' . pick(@Json) . '}');
         return ($channel, chance(0.5) ? mutate($json) : $json);
     }
