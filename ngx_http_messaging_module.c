@@ -232,6 +232,13 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       offsetof(ngx_http_messaging_loc_conf_t, access_timeout),
       NULL },
 
+    { ngx_string("messaging_access_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, access_cache),
+      NULL },
+
     { ngx_string("messaging_access_recheck"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -521,6 +528,7 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
      *     conf->generation = 0;
      *     conf->quotas = 0;
      *     conf->sets = 0;
+     *     conf->verdicts = 0;
      *     conf->max_message = 0;
      *     conf->record = 0;
      *     conf->publishers = NULL;
@@ -584,7 +592,8 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
     return ngx_messaging_shm_add(cf, &mmcf->zone,
                                  NGX_HTTP_MESSAGING_ZONE_SIZE,
                                  &ngx_http_messaging_module, &mmcf->shm,
-                                 &mmcf->quotas, &mmcf->record);
+                                 &mmcf->quotas, &mmcf->verdicts,
+                                 &mmcf->record);
 }
 
 
@@ -627,6 +636,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
     conf->leeway = NGX_CONF_UNSET;
     conf->access = NGX_CONF_UNSET_UINT;
     conf->access_timeout = NGX_CONF_UNSET_MSEC;
+    conf->access_cache = NGX_CONF_UNSET_MSEC;
     conf->access_recheck = NGX_CONF_UNSET_MSEC;
     conf->store_uri = NGX_CONF_UNSET_PTR;
     conf->store_publish = NGX_CONF_UNSET;
@@ -736,6 +746,7 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_msec_value(conf->access_timeout, prev->access_timeout,
                               5000);
+    ngx_conf_merge_msec_value(conf->access_cache, prev->access_cache, 0);
     ngx_conf_merge_msec_value(conf->access_recheck, prev->access_recheck, 0);
 
     ngx_conf_merge_ptr_value(conf->store_uri, prev->store_uri, NULL);

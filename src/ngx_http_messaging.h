@@ -106,6 +106,7 @@ typedef struct {
     ngx_uint_t                   generation;   /* of this configuration */
     ngx_uint_t                   quotas;       /* a location has one */
     ngx_uint_t                   sets;         /* a location asks Redis */
+    ngx_uint_t                   verdicts;     /* a location keeps answers */
     size_t                       max_message;  /* the largest of all */
     size_t                       record;       /* of it, without Redis */
     ngx_array_t                  arguments;    /* ngx_str_t, with tokens */
@@ -138,6 +139,7 @@ typedef struct {
     ngx_http_complex_value_t    *access_uri;
     ngx_http_complex_value_t    *access_key;
     ngx_msec_t                   access_timeout;
+    ngx_msec_t                   access_cache;
     ngx_msec_t                   access_recheck;
     ngx_http_core_srv_conf_t    *server;
 

@@ -9,6 +9,7 @@
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_recheck.h"
+#include "ngx_http_messaging_verdict.h"
 
 
 /*
@@ -29,7 +30,9 @@ struct ngx_http_messaging_ask_s {
                                                     the time for it */
     ngx_str_t                      name;         /* behind the struct */
     ngx_uint_t                     flags;
+    uint64_t                       count;        /* for the cache */
     ngx_int_t                      rc;
+    ngx_uint_t                     read_only;
     unsigned                       replying:1;   /* Redis is about to */
     unsigned                       repeat:1;
 };
@@ -52,8 +55,7 @@ static void ngx_http_messaging_ask_answered(void *data,
 static void ngx_http_messaging_ask_replied(void *data,
     ngx_messaging_resp_reply_t *reply);
 static void ngx_http_messaging_ask_event(ngx_event_t *ev);
-static void ngx_http_messaging_ask_deliver(ngx_http_messaging_ask_t *ask,
-    ngx_uint_t read_only);
+static void ngx_http_messaging_ask_deliver(ngx_http_messaging_ask_t *ask);
 static ngx_uint_t ngx_http_messaging_ask_same(ngx_http_messaging_ask_t *ask,
     ngx_str_t *conversation);
 static void ngx_http_messaging_ask_free(ngx_http_messaging_ask_t *ask);
@@ -88,14 +90,19 @@ ngx_http_messaging_ask(ngx_http_messaging_session_t *s,
     ask->event.data = &s->worker->dummy;
     ask->event.log = ngx_cycle->log;
 
-    if (ngx_http_messaging_ask_start(ask) != NGX_OK) {
+    ask->rc = (flags & NGX_HTTP_MESSAGING_ASK_FRESH)
+              ? NGX_AGAIN
+              : ngx_http_messaging_verdict_get(s, conversation,
+                                               &ask->read_only);
+
+    if (ask->rc != NGX_AGAIN) {
+        ngx_post_event(&ask->event, &ngx_posted_events);
+
+    } else if (ngx_http_messaging_ask_start(ask) != NGX_OK) {
         ngx_free(ask);
         ngx_http_messaging_ask_trim(s);
         return NGX_ERROR;
     }
-
-    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_ACCESS_ASKED,
-                           1);
 
     ngx_queue_insert_tail(&asks->queue, &ask->queue);
 
@@ -141,6 +148,11 @@ ngx_http_messaging_ask_start(ngx_http_messaging_ask_t *ask)
 
     s = ask->session;
 
+    ask->count = ngx_http_messaging_verdict_count(s);
+
+    ngx_messaging_stat_add(s->worker->slot, NGX_MESSAGING_STAT_ACCESS_ASKED,
+                           1);
+
     if (s->conf->access == NGX_HTTP_MESSAGING_ACCESS_REDIS) {
 
         if (ngx_http_messaging_ask_redis(s, &ask->name,
@@ -173,21 +185,25 @@ ngx_http_messaging_ask_answered(void *data, ngx_http_messaging_call_t *call)
 {
     ngx_http_messaging_ask_t *ask = data;
 
-    ngx_uint_t  read_only, fleeting;
+    ngx_uint_t  fleeting;
 
     ask->call = NULL;
-    read_only = 0;
     fleeting = 0;
 
     if (!ask->repeat) {
         ask->rc = ngx_http_messaging_ask_verdict(ask->session, call,
-                                                 &read_only, &fleeting);
+                                                 &ask->read_only, &fleeting);
+
+        if (!fleeting) {
+            ngx_http_messaging_verdict_put(ask->session, &ask->name, ask->rc,
+                                           ask->read_only, ask->count);
+        }
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ask->session->connection->log, 0,
                    "messaging access answer %ui: %i", call->status, ask->rc);
 
-    ngx_http_messaging_ask_deliver(ask, read_only);
+    ngx_http_messaging_ask_deliver(ask);
 }
 
 
@@ -204,6 +220,9 @@ ngx_http_messaging_ask_replied(void *data, ngx_messaging_resp_reply_t *reply)
     }
 
     ask->rc = ngx_http_messaging_ask_member(ask->session, reply);
+
+    ngx_http_messaging_verdict_put(ask->session, &ask->name, ask->rc, 0,
+                                   ask->count);
 
     ngx_del_timer(&ask->event);
     ngx_post_event(&ask->event, &ngx_posted_events);
@@ -224,13 +243,12 @@ ngx_http_messaging_ask_event(ngx_event_t *ev)
         ask->rc = NGX_ERROR;
     }
 
-    ngx_http_messaging_ask_deliver(ask, 0);
+    ngx_http_messaging_ask_deliver(ask);
 }
 
 
 static void
-ngx_http_messaging_ask_deliver(ngx_http_messaging_ask_t *ask,
-    ngx_uint_t read_only)
+ngx_http_messaging_ask_deliver(ngx_http_messaging_ask_t *ask)
 {
     ngx_http_messaging_session_t  *s;
 
@@ -254,13 +272,15 @@ ngx_http_messaging_ask_deliver(ngx_http_messaging_ask_t *ask,
     ngx_http_messaging_ask_trim(s);
 
     if (ask->flags & NGX_HTTP_MESSAGING_ASK_MEMBER) {
-        ngx_http_messaging_recheck_answered(s, &ask->name, ask->rc, read_only);
+        ngx_http_messaging_recheck_answered(s, &ask->name, ask->rc,
+                                            ask->read_only);
 
     } else if (s->open) {
-        ngx_http_messaging_protocol_asked(s, &ask->name, ask->rc, read_only);
+        ngx_http_messaging_protocol_asked(s, &ask->name, ask->rc,
+                                          ask->read_only);
 
     } else {
-        ngx_http_messaging_handshake_asked(s, ask->rc, read_only);
+        ngx_http_messaging_handshake_asked(s, ask->rc, ask->read_only);
     }
 
     ngx_http_messaging_ask_free(ask);

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_check.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_publish.h"
@@ -106,6 +107,10 @@ ngx_http_messaging_check_location(ngx_conf_t *cf,
 
     if (conf->access == NGX_HTTP_MESSAGING_ACCESS_REDIS) {
         mmcf->sets = 1;
+    }
+
+    if (conf->access_cache && ngx_http_messaging_asks(conf)) {
+        mmcf->verdicts = 1;
     }
 
     return NGX_CONF_OK;

@@ -294,7 +294,8 @@ ngx_http_messaging_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mmcf->zone = name;
 
     return ngx_messaging_shm_add(cf, &name, size, &ngx_http_messaging_module,
-                                 &mmcf->shm, &mmcf->quotas, &mmcf->record);
+                                 &mmcf->shm, &mmcf->quotas, &mmcf->verdicts,
+                                 &mmcf->record);
 }
 
 

@@ -9,6 +9,7 @@
 #include "ngx_http_messaging_control.h"
 #include "ngx_http_messaging_recheck.h"
 #include "ngx_http_messaging_relay.h"
+#include "ngx_http_messaging_verdict.h"
 #include "ngx_messaging_revoked.h"
 
 #include <openssl/rand.h>
@@ -67,6 +68,9 @@ struct ngx_http_messaging_control_s {
     ngx_http_messaging_control_walk_t  walk;
     ngx_http_messaging_control_walk_t  waiting;
 
+    ngx_uint_t                         heard;        /* the channel, and had */
+    ngx_atomic_uint_t                  lost;         /* so many connections */
+
     ngx_uint_t                         dropped;      /* since the last line */
     ngx_msec_t                         logged;       /* 0: not yet */
 
@@ -82,7 +86,9 @@ static void ngx_http_messaging_control_invalid(
 static void ngx_http_messaging_control_revoke(
     ngx_http_messaging_control_t *control, ngx_messaging_control_t *action,
     ngx_uint_t stored);
-static void ngx_http_messaging_control_gap(void *data);
+static void ngx_http_messaging_control_missed(void *data);
+static void ngx_http_messaging_control_gap(
+    ngx_http_messaging_control_t *control);
 static void ngx_http_messaging_control_add(
     ngx_http_messaging_control_t *control,
     ngx_http_messaging_control_job_t *job);
@@ -142,7 +148,7 @@ ngx_http_messaging_control_create(ngx_http_messaging_worker_t *worker,
 
     broker = worker->broker;
     broker->control = ngx_http_messaging_control_receive;
-    broker->control_gap = ngx_http_messaging_control_gap;
+    broker->control_gap = ngx_http_messaging_control_missed;
     broker->control_data = control;
 
     worker->control = control;
@@ -238,6 +244,14 @@ ngx_http_messaging_control_receive(void *data, ngx_str_t *payload)
         return;
     }
 
+    if (action->action != NGX_MESSAGING_CONTROL_DISCONNECT) {
+
+        /* before anybody is asked for again */
+
+        ngx_http_messaging_verdict_forget(control->worker, &action->user,
+                                          &action->conversation);
+    }
+
     id = &action->connection;
 
     if (id->len) {
@@ -319,13 +333,49 @@ ngx_http_messaging_control_revoke(ngx_http_messaging_control_t *control,
 }
 
 
-/* revocations may have been missed, and are in the zone by now */
+/*
+ * Something may have been missed.  Revocations are in the zone by now, and are
+ * read once more a moment later; of answers that should have been forgotten
+ * nobody knows which.
+ */
 
 static void
-ngx_http_messaging_control_gap(void *data)
+ngx_http_messaging_control_missed(void *data)
 {
     ngx_http_messaging_control_t *control = data;
 
+    ngx_str_t                     any;
+    ngx_http_messaging_worker_t  *worker;
+
+    worker = control->worker;
+
+    if (worker->broker->redis == NULL
+        || !ngx_http_messaging_control_hears(worker))
+    {
+        ngx_str_null(&any);
+        ngx_http_messaging_verdict_forget(worker, &any, &any);
+    }
+
+    control->heard = 1;
+    control->lost = worker->slot->stats[NGX_MESSAGING_STAT_REDIS_LOST];
+
+    ngx_http_messaging_control_gap(control);
+}
+
+
+ngx_uint_t
+ngx_http_messaging_control_hears(ngx_http_messaging_worker_t *worker)
+{
+    return worker->broker->redis == NULL
+           || (worker->control->heard
+               && worker->control->lost
+                  == worker->slot->stats[NGX_MESSAGING_STAT_REDIS_LOST]);
+}
+
+
+static void
+ngx_http_messaging_control_gap(ngx_http_messaging_control_t *control)
+{
     control->waiting.revoked = 1;
 
     ngx_http_messaging_control_begin(control);

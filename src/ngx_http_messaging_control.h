@@ -23,6 +23,9 @@
  * opened, and closes it if that was said meanwhile;
  * ngx_http_messaging_control_leave() for one that leaves worker->sessions.
  *
+ * ngx_http_messaging_control_hears() is 0 while actions may be missed, since
+ * the worker has lost Redis.
+ *
  * ngx_http_messaging_control_id() writes what a connection is called by in
  * control actions, and returns its end: a random number of its worker, the
  * number nginx has given to the connection.  "p" has room for
@@ -38,6 +41,8 @@ ngx_int_t ngx_http_messaging_control_create(
 void ngx_http_messaging_control_free(ngx_http_messaging_worker_t *worker);
 void ngx_http_messaging_control_open(ngx_http_messaging_session_t *s);
 void ngx_http_messaging_control_leave(ngx_http_messaging_session_t *s);
+ngx_uint_t ngx_http_messaging_control_hears(
+    ngx_http_messaging_worker_t *worker);
 u_char *ngx_http_messaging_control_id(u_char *p,
     ngx_http_messaging_worker_t *worker, ngx_connection_t *c);
 

@@ -191,7 +191,9 @@ ngx_http_messaging_recheck_session(ngx_http_messaging_session_t *s,
 void
 ngx_http_messaging_recheck_distrust(ngx_http_messaging_session_t *s)
 {
-    if (s->conf->access != NGX_HTTP_MESSAGING_ACCESS_REQUEST) {
+    if (s->conf->access != NGX_HTTP_MESSAGING_ACCESS_REQUEST
+        || s->conf->endpoint != NGX_HTTP_MESSAGING_ENDPOINT_MANY)
+    {
         return;
     }
 

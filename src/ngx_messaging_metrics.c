@@ -90,6 +90,8 @@ static ngx_messaging_metrics_family_t  ngx_messaging_metrics_families[] = {
       "revocations that may not hold as long as they should" },
 
     { NGX_MESSAGING_STAT_ACCESS_ASKED, "access_questions_total", NULL, NULL },
+    { NGX_MESSAGING_STAT_ACCESS_CACHED, "access_cached_total", NULL, NULL },
+    { NGX_MESSAGING_STAT_ACCESS_EVICTED, "access_evicted_total", NULL, NULL },
     { NGX_MESSAGING_STAT_ACCESS_KEPT, "access_rechecks_total", "result",
       "members who were asked for again" },
 

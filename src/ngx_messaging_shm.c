@@ -24,6 +24,7 @@
 typedef struct {
     ngx_messaging_shm_t        **shm;
     ngx_uint_t                  *quotas;
+    ngx_uint_t                  *verdicts;
     size_t                      *record;
     ngx_uint_t                   ring;      /* it is there, or is to be */
     ngx_cycle_t                 *cycle;
@@ -35,9 +36,12 @@ static ngx_uint_t ngx_messaging_shm_fits(ngx_messaging_shm_conf_t *conf,
     size_t size, ngx_uint_t quotas);
 static ngx_uint_t ngx_messaging_shm_cells(size_t size);
 static ngx_uint_t ngx_messaging_shm_revocations(size_t size);
+static ngx_uint_t ngx_messaging_shm_verdicts(size_t size);
 static ngx_uint_t ngx_messaging_shm_processes(ngx_messaging_shm_conf_t *conf);
 static ngx_int_t ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone,
     void *data);
+static ngx_int_t ngx_messaging_shm_init_parts(ngx_shm_zone_t *zone,
+    ngx_messaging_shm_t *shm);
 static ngx_int_t ngx_messaging_shm_init_ring(ngx_shm_zone_t *zone,
     ngx_messaging_shm_t *shm);
 static void ngx_messaging_shm_fold(ngx_messaging_shm_t *shm,
@@ -127,6 +131,8 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "control", "not_stored", 0, "revocations not stored in Redis" },
 
     { "access", "asked", 0, "questions to the backend or Redis" },
+    { "access", "cached", 0, "questions answered by an earlier answer" },
+    { "access", "evicted", 0, "answers that the zone had no room for" },
     { "access", "kept", 0, "members who were asked for again, and stay" },
     { "access", "withdrawn", 0, "members who had to leave for it" },
     { "access", "failed", 0, "members who could not be asked for again" },
@@ -199,7 +205,8 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
 
 char *
 ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
-    ngx_messaging_shm_t **shm, ngx_uint_t *quotas, size_t *record)
+    ngx_messaging_shm_t **shm, ngx_uint_t *quotas, ngx_uint_t *verdicts,
+    size_t *record)
 {
     ngx_shm_zone_t            *zone;
     ngx_messaging_shm_conf_t  *conf;
@@ -221,6 +228,7 @@ ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
 
     conf->shm = shm;
     conf->quotas = quotas;
+    conf->verdicts = verdicts;
     conf->record = record;
     conf->cycle = cf->cycle;
 
@@ -303,6 +311,11 @@ ngx_messaging_shm_fits(ngx_messaging_shm_conf_t *conf, size_t size,
                                        ngx_messaging_shm_revocations(size))
              / ngx_pagesize + 1;
 
+    if (*conf->verdicts) {
+        pages += ngx_messaging_verdicts_size(ngx_messaging_shm_verdicts(size))
+                 / ngx_pagesize + 1;
+    }
+
     if (conf->ring) {
         cells = ngx_messaging_shm_cells(size);
 
@@ -368,6 +381,23 @@ ngx_messaging_shm_revocations(size_t size)
 }
 
 
+/* likewise */
+
+static ngx_uint_t
+ngx_messaging_shm_verdicts(size_t size)
+{
+    ngx_uint_t  n;
+
+    n = 1;
+
+    while (ngx_messaging_verdicts_size(2 * n) <= size / 16) {
+        n *= 2;
+    }
+
+    return n;
+}
+
+
 static ngx_uint_t
 ngx_messaging_shm_processes(ngx_messaging_shm_conf_t *conf)
 {
@@ -403,14 +433,14 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
 
     if (old) {
         *conf->shm = *old->shm;
-        return ngx_messaging_shm_init_ring(zone, *conf->shm);
+        return ngx_messaging_shm_init_parts(zone, *conf->shm);
     }
 
     pool = (ngx_slab_pool_t *) zone->shm.addr;
 
     if (zone->shm.exists) {
         *conf->shm = pool->data;
-        return ngx_messaging_shm_init_ring(zone, *conf->shm);
+        return ngx_messaging_shm_init_parts(zone, *conf->shm);
     }
 
     /* who asks for memory says what it means if there is none */
@@ -449,11 +479,42 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
     pool->data = shm;
     *conf->shm = shm;
 
-    return ngx_messaging_shm_init_ring(zone, shm);
+    return ngx_messaging_shm_init_parts(zone, shm);
 }
 
 
-/* the workers there are use it only if they have it, so it may come later */
+/* workers that are there use only what they have: it may come later */
+
+static ngx_int_t
+ngx_messaging_shm_init_parts(ngx_shm_zone_t *zone, ngx_messaging_shm_t *shm)
+{
+    ngx_uint_t                 n;
+    ngx_messaging_shm_conf_t  *conf;
+    ngx_messaging_verdicts_t  *verdicts;
+
+    conf = zone->data;
+
+    if (*conf->verdicts && shm->verdicts == NULL) {
+        n = ngx_messaging_shm_verdicts(zone->shm.size);
+
+        verdicts = ngx_slab_calloc(shm->pool, ngx_messaging_verdicts_size(n));
+
+        if (verdicts == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                          "zone \"%V\" has no room left for "
+                          "\"messaging_access_cache\": "
+                          "give \"messaging_zone\" another name or size",
+                          &zone->shm.name);
+            return NGX_ERROR;
+        }
+
+        ngx_messaging_verdicts_init(verdicts, n);
+        shm->verdicts = verdicts;
+    }
+
+    return ngx_messaging_shm_init_ring(zone, shm);
+}
+
 
 static ngx_int_t
 ngx_messaging_shm_init_ring(ngx_shm_zone_t *zone, ngx_messaging_shm_t *shm)

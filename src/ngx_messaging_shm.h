@@ -13,6 +13,7 @@
 #include "ngx_messaging_refusals.h"
 #include "ngx_messaging_revocations.h"
 #include "ngx_messaging_ring.h"
+#include "ngx_messaging_verdicts.h"
 #include "ngx_messaging_wake.h"
 
 
@@ -124,6 +125,8 @@ typedef enum {
     NGX_MESSAGING_STAT_CONTROL_NOT_STORED,
 
     NGX_MESSAGING_STAT_ACCESS_ASKED,
+    NGX_MESSAGING_STAT_ACCESS_CACHED,
+    NGX_MESSAGING_STAT_ACCESS_EVICTED,
     NGX_MESSAGING_STAT_ACCESS_KEPT,
     NGX_MESSAGING_STAT_ACCESS_WITHDRAWN,
     NGX_MESSAGING_STAT_ACCESS_FAILED,
@@ -233,6 +236,7 @@ typedef struct {
 
     ngx_messaging_refusals_t    refusals;
     ngx_messaging_revocations_t  *revocations;
+    ngx_messaging_verdicts_t   *verdicts;   /* NULL: nobody wanted any */
 
     ngx_messaging_ring_t       *ring;       /* of the broker without Redis, */
     ngx_messaging_wake_t       *wake;       /* NULL if there was none yet */
@@ -242,7 +246,8 @@ typedef struct {
 /*
  * ngx_messaging_shm_add() declares the zone; *shm is set when it is there.
  * If *quotas is set by then, a zone that has no room for the tables of
- * ngx_messaging_quota.h is an error of the configuration.  If *record is not
+ * ngx_messaging_quota.h is an error of the configuration.  If *verdicts is
+ * set, it gets a table of them, in up to 1/16 of it.  If *record is not
  * 0, the zone gets a ring, in up to 5/8 of it, for records of up to so many
  * bytes; it is an error if the ring has no room for 64 of them.
  *
@@ -272,7 +277,8 @@ typedef struct {
 #define NGX_MESSAGING_SHM_RECORDS  64
 
 char *ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
-    void *tag, ngx_messaging_shm_t **shm, ngx_uint_t *quotas, size_t *record);
+    void *tag, ngx_messaging_shm_t **shm, ngx_uint_t *quotas,
+    ngx_uint_t *verdicts, size_t *record);
 void ngx_messaging_shm_supersede(ngx_cycle_t *cycle, ngx_messaging_shm_t *shm,
     void *tag);
 ngx_messaging_slot_t *ngx_messaging_shm_claim(ngx_messaging_shm_t *shm);

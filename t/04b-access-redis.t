@@ -38,9 +38,9 @@ __DATA__
 === TEST 1: who is in the set is let in
 --- config eval: $::Locations
 --- jwt
-ann: {"user_id":1,"name":"Ann","exp":"+60"}
-bob: {"user_id":"a b/ü","exp":"+60"}
-eve: {"user_id":2,"exp":"+60"}
+ann: {"user_id":1,"name":"Ann","exp":"+300"}
+bob: {"user_id":"a b/ü","exp":"+300"}
+eve: {"user_id":2,"exp":"+300"}
 --- websocket
 redis: command SADD conversation:7:members 1 "a b/ü"
 redis: command SADD conversation:8:members 2
@@ -64,7 +64,7 @@ nginx: status refusals.backend 0
 === TEST 2: many conversations: asked at each subscribe, and not before
 --- config eval: $::Locations
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 redis: command SADD conversation:7:members 1
 redis: command SET conversation:9:members x
@@ -116,8 +116,8 @@ $::Locations . <<'EOC'
         }
 EOC
 --- jwt
-ann: {"user_id":"a@1","exp":"+60"}
-bob: {"user_id":2,"exp":"+60"}
+ann: {"user_id":"a@1","exp":"+300"}
+bob: {"user_id":2,"exp":"+300"}
 --- websocket
 redis: command SADD of:user:a%401:odd:a%401: a@1
 redis: command SADD beta 2
@@ -145,7 +145,7 @@ nginx: expect_log /\[error\] .*messaging access check has an empty key/
 messaging_detach on;
 --- config eval: $::Locations
 --- jwt
-ann: {"user_id":"a b","exp":"+60"}
+ann: {"user_id":"a b","exp":"+300"}
 --- websocket
 redis: command SADD conversation:7:members "a b"
 nginx: status redis.ready $WORKERS
@@ -167,7 +167,7 @@ one: recv {"type":"pong"}
 "$::Locations messaging_refuse_delay off;"
 --- fake_redis
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket eval
 my $n = 0;
 "nginx: status redis.ready \$WORKERS\n"
@@ -193,7 +193,7 @@ EOS
 messaging_refuse_delay off;
 --- config eval: $::Locations
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 redis: command SADD conversation:7:members 1
 nginx: status redis.ready $WORKERS
@@ -225,7 +225,7 @@ $::Locations =~ s/500ms/30s/r
 --- allow_log
 messaging redis
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 nginx: status redis.ready $WORKERS
 c1: connect /ws/messaging/7/?token=$jwt_ann
@@ -250,7 +250,7 @@ nginx: status refusals.backend 2
 --- config eval
 $::Locations =~ s/500ms/30s/r
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 redis: command SADD conversation:7:members 1
 nginx: status redis.ready $WORKERS
@@ -280,7 +280,7 @@ nginx: expect_baseline
 --- config eval
 $::Locations =~ s/500ms/30s/r
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 redis: command SADD conversation:7:members 1
 nginx: status redis.ready $WORKERS
@@ -302,7 +302,7 @@ nginx: expect_workers $WORKERS
 --- config eval
 $::Locations =~ s/500ms/30s/r
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 redis: command SADD conversation:7:members 1
 nginx: status redis.ready $WORKERS
@@ -323,7 +323,7 @@ c1,many: expect_gone
 --- config eval
 "$::Locations messaging_reject http; messaging_refuse_delay off;"
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 redis: command SADD conversation:7:members 1
 redis: command SET conversation:9:members x
@@ -354,7 +354,7 @@ messaging_access redis=a;
             messaging_access any;
         }
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 ann: connect /ws/?token=$jwt_ann
 

@@ -46,7 +46,7 @@ EOC
 our $Http = <<'EOC';
 map $http_authorization$arg_token $known {
     default                            1;
-    "~$TEST_NGINX_JWT_BAD"             0;
+    ~eyJiYWQiOjEsInVz                  0;
 }
 
 log_format asked 'asked $http_x_messaging_user $http_x_messaging_conversation';
@@ -98,8 +98,8 @@ __DATA__
 --- config eval
 "$::Locations messaging_access_recheck 1s;"
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
-bob: {"user_id":2,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
+bob: {"user_id":2,"exp":"+300"}
 --- websocket
 redis: command SADD members:7 1 2
 redis: command SADD members:8 1
@@ -144,7 +144,7 @@ many: recv {"type":"subscribed","conversation_id":7}
 --- config eval
 "$::Locations messaging_access_recheck 1s;"
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 redis: command SADD members:7 1
 redis: command SADD members:8 1
@@ -184,8 +184,7 @@ main::backend() . 'messaging_access_recheck 1s;'
 >>> may-9
 {}
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
-bad: {"user_id":2,"exp":"+61"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 ann: connect /ws/messaging/7/?token=$jwt_ann
 many: connect /ws/messaging/8/?token=$jwt_ann
@@ -208,8 +207,8 @@ many: recv {"type":"pong"}
 === TEST 4: at once when the backend says so: a user, a conversation, both
 --- config eval: $::Locations
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
-bob: {"user_id":"b b","exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
+bob: {"user_id":"b b","exp":"+300"}
 --- websocket eval
 main::with_posts(<<'EOS')
 redis: command SADD members:7 1 "b b"
@@ -271,8 +270,8 @@ EOS
 >>> may-
 {}
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
-bob: {"user_id":2,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
+bob: {"user_id":2,"exp":"+300"}
 --- websocket eval
 main::with_posts(<<'EOS')
 ann:   connect /ws/messaging/7/?token=$jwt_ann
@@ -302,7 +301,7 @@ EOS
 >>> may-7
 {}
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket eval
 main::with_posts(<<'EOS')
 c1..c150: connect /ws/messaging/7/?token=$jwt_ann
@@ -319,7 +318,7 @@ EOS
 === TEST 7: what the backend does not answer is asked again, without an interval too
 --- config eval: $::Locations
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket eval
 main::with_posts(<<'EOS')
 redis: command SADD members:7 1
@@ -351,7 +350,7 @@ main::backend() =~ s/500ms/30s/r =~ s/proxy_pass .*;/proxy_pass http:\/\/127.0.0
         }
 EOC
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket eval
 main::with_posts(<<'EOS')
 first: connect /ws/messaging/7/?token=$jwt_ann
@@ -384,9 +383,9 @@ EOS
 >>> may-
 {}
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
-bad: {"user_id":1,"exp":"+61"}
-ann2: {"user_id":1,"exp":"+62"}
+ann: {"user_id":1,"exp":"+300"}
+bad: {"bad":1,"user_id":1,"exp":"+301"}
+ann2: {"user_id":1,"exp":"+302"}
 --- websocket
 ann:  connect /ws/messaging/7/?x=1&token=$jwt_ann&y
 head: header Authorization: Bearer $jwt_ann
@@ -427,8 +426,8 @@ EOC
 >>> may-
 {}
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
-bad: {"user_id":1,"exp":"+61"}
+ann: {"user_id":1,"exp":"+300"}
+bad: {"bad":1,"user_id":1,"exp":"+301"}
 --- websocket
 ann:  header Cookie: jwt=$jwt_ann
 ann:  connect /ws/messaging/7/
@@ -449,7 +448,7 @@ c1:   expect_close 4001 token refused
 === TEST 11: "auth" where Redis is asked
 --- config eval: $::Locations
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
 --- websocket
 redis: command SADD members:7 1
 nginx: status redis.ready $WORKERS
@@ -482,8 +481,8 @@ $::Locations =~ s/redis=\S+;/request=\/ask;/r . <<'EOC'
         }
 EOC
 --- jwt
-ann: {"user_id":1,"exp":"+60"}
-bob: {"user_id":2,"exp":"+60"}
+ann: {"user_id":1,"exp":"+300"}
+bob: {"user_id":2,"exp":"+300"}
 --- websocket eval
 main::with_posts(<<'EOS')
 ann:  connect /ws/messaging/?token=$jwt_ann
@@ -509,7 +508,7 @@ EOS
 --- config eval
 $::Locations =~ s/redis=\S+;/claim=rooms; messaging_access_recheck 1s;/r
 --- jwt
-ann: {"user_id":1,"rooms":[7],"exp":"+60"}
+ann: {"user_id":1,"rooms":[7],"exp":"+300"}
 --- websocket eval
 main::with_posts(<<'EOS')
 ann:  connect /ws/messaging/7/?token=$jwt_ann

@@ -8,6 +8,7 @@
 #include "../../src/ngx_messaging_revocations.c"
 #include "../../src/ngx_messaging_ring.c"
 #include "../../src/ngx_messaging_shm.c"
+#include "../../src/ngx_messaging_verdicts.c"
 #include "unit.h"
 
 #include <sys/wait.h>

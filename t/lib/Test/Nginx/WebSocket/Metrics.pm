@@ -45,6 +45,8 @@ my %Series = (
     'control.evicted'      => 'revocations_lost_total{reason="evicted"}',
     'control.not_stored'   => 'revocations_lost_total{reason="not_stored"}',
     'access.asked'         => 'access_questions_total',
+    'access.cached'        => 'access_cached_total',
+    'access.evicted'       => 'access_evicted_total',
     'access.kept'          => 'access_rechecks_total{result="kept"}',
     'access.withdrawn'     => 'access_rechecks_total{result="withdrawn"}',
     'access.failed'        => 'access_rechecks_total{result="failed"}',
