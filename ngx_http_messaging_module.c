@@ -274,6 +274,27 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       offsetof(ngx_http_messaging_loc_conf_t, store_timeout),
       NULL },
 
+    { ngx_string("messaging_store_stream_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, store_limit),
+      NULL },
+
+    { ngx_string("messaging_store_read"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_messaging_conf_store_read,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_store_read_body"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_messaging_loc_conf_t, store_read_body),
+      NULL },
+
     { ngx_string("messaging_reject"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -620,7 +641,10 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
      *     conf->access_uri = NULL;
      *     conf->access_key = NULL;
      *     conf->server = NULL;
+     *     conf->store_stream = NULL;
      *     conf->store_body = NULL;
+     *     conf->store_read = NULL;
+     *     conf->store_read_body = NULL;
      *     conf->rate.burst = 0;
      *     conf->typing_rate.burst = 0;
      *     conf->endpoint = 0;
@@ -641,6 +665,8 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
     conf->store_uri = NGX_CONF_UNSET_PTR;
     conf->store_publish = NGX_CONF_UNSET;
     conf->store_timeout = NGX_CONF_UNSET_MSEC;
+    conf->store_limit = NGX_CONF_UNSET_UINT;
+    conf->store_reads = NGX_CONF_UNSET;
     conf->reject = NGX_CONF_UNSET_UINT;
     conf->origins = NGX_CONF_UNSET_PTR;
     conf->ping_interval = NGX_CONF_UNSET_MSEC;
@@ -749,12 +775,28 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->access_cache, prev->access_cache, 0);
     ngx_conf_merge_msec_value(conf->access_recheck, prev->access_recheck, 0);
 
+    if (conf->store_uri == NGX_CONF_UNSET_PTR) {
+        conf->store_stream = prev->store_stream;
+    }
+
     ngx_conf_merge_ptr_value(conf->store_uri, prev->store_uri, NULL);
     ngx_conf_merge_value(conf->store_publish, prev->store_publish, 1);
     ngx_conf_merge_msec_value(conf->store_timeout, prev->store_timeout, 10000);
 
+    ngx_conf_merge_uint_value(conf->store_limit, prev->store_limit, 100000);
+
     if (conf->store_body == NULL) {
         conf->store_body = prev->store_body;
+    }
+
+    if (conf->store_reads == NGX_CONF_UNSET) {
+        conf->store_read = prev->store_read;
+    }
+
+    ngx_conf_merge_value(conf->store_reads, prev->store_reads, 1);
+
+    if (conf->store_read_body == NULL) {
+        conf->store_read_body = prev->store_read_body;
     }
 
     ngx_conf_merge_uint_value(conf->reject, prev->reject,

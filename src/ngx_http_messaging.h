@@ -144,9 +144,14 @@ typedef struct {
     ngx_http_core_srv_conf_t    *server;
 
     ngx_http_complex_value_t    *store_uri;
+    ngx_http_complex_value_t    *store_stream; /* a key, without store_uri */
     ngx_http_complex_value_t    *store_body;
     ngx_flag_t                   store_publish;
     ngx_msec_t                   store_timeout;
+    ngx_uint_t                   store_limit;  /* length of the stream */
+    ngx_flag_t                   store_reads;
+    ngx_http_complex_value_t    *store_read;   /* NULL: to the stream */
+    ngx_http_complex_value_t    *store_read_body;
 
     ngx_uint_t                   reject;
     ngx_array_t                 *origins;      /* ngx_str_t */

@@ -263,8 +263,8 @@ ngx_http_messaging_auth_verify(ngx_http_messaging_session_t *s,
     {
         rc = NGX_MESSAGING_JWT_INTERNAL;
 
-    } else if (s->conf->store_uri
-               && ngx_http_messaging_store_token(s, token) != NGX_OK)
+    } else if (ngx_http_messaging_store_token(s, token, claims.payload)
+               != NGX_OK)
     {
         rc = NGX_MESSAGING_JWT_INTERNAL;
 
@@ -305,7 +305,8 @@ ngx_http_messaging_auth_renew(ngx_http_messaging_session_t *s,
                       "messaging token of \"auth\" is another user's");
         rc = NGX_MESSAGING_JWT_USER;
 
-    } else if (s->store && ngx_http_messaging_store_token(s, token) != NGX_OK)
+    } else if (ngx_http_messaging_store_token(s, token, claims.payload)
+               != NGX_OK)
     {
         rc = NGX_MESSAGING_JWT_INTERNAL;
 

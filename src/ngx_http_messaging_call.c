@@ -339,18 +339,26 @@ ngx_http_messaging_call_values(ngx_http_messaging_call_t *call,
     ngx_str_t *content, ngx_str_t *image, ngx_str_t *reply_to,
     ngx_str_t *client_id)
 {
-    call->content = *content;
-    call->image = *image;
-    call->reply_to = *reply_to;
-    call->client_id = *client_id;
+    if (ngx_http_messaging_call_value(call, &call->content, content) != NGX_OK
+        || ngx_http_messaging_call_value(call, &call->image, image) != NGX_OK
+        || ngx_http_messaging_call_value(call, &call->reply_to, reply_to)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-    call->content.data = ngx_pstrdup(call->pool, content);
-    call->image.data = ngx_pstrdup(call->pool, image);
-    call->reply_to.data = ngx_pstrdup(call->pool, reply_to);
-    call->client_id.data = ngx_pstrdup(call->pool, client_id);
+    return ngx_http_messaging_call_value(call, &call->client_id, client_id);
+}
 
-    return call->content.data && call->image.data && call->reply_to.data
-           && call->client_id.data ? NGX_OK : NGX_ERROR;
+
+ngx_int_t
+ngx_http_messaging_call_value(ngx_http_messaging_call_t *call,
+    ngx_str_t *field, ngx_str_t *value)
+{
+    field->len = value->len;
+    field->data = ngx_pstrdup(call->pool, value);
+
+    return field->data ? NGX_OK : NGX_ERROR;
 }
 
 

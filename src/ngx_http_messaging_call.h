@@ -51,6 +51,10 @@ struct ngx_http_messaging_call_s {
     ngx_str_t                    image;
     ngx_str_t                    reply_to;
     ngx_str_t                    client_id;
+    ngx_str_t                    message_id;   /* of what was read, as JSON */
+    ngx_str_t                    message_ids;
+    ngx_str_t                    read_all;
+    ngx_str_t                    read_at;
 
     /* the answer */
     ngx_uint_t                   status;       /* 0: none in time, or failed */
@@ -78,7 +82,8 @@ struct ngx_http_messaging_call_s {
  * ngx_http_messaging_call_body() makes it a POST with this body, which is
  * copied.
  *
- * ngx_http_messaging_call_values() are those of the variables about a message.
+ * ngx_http_messaging_call_values() are those of the variables about a message;
+ * ngx_http_messaging_call_value() is a single one, the member "field".
  *
  * ngx_http_messaging_call_start() asks the location that "uri" names, a
  * template which may use variables of the session; "args" are added to its
@@ -117,6 +122,8 @@ ngx_int_t ngx_http_messaging_call_body(ngx_http_messaging_call_t *call,
 ngx_int_t ngx_http_messaging_call_values(ngx_http_messaging_call_t *call,
     ngx_str_t *content, ngx_str_t *image, ngx_str_t *reply_to,
     ngx_str_t *client_id);
+ngx_int_t ngx_http_messaging_call_value(ngx_http_messaging_call_t *call,
+    ngx_str_t *field, ngx_str_t *value);
 ngx_int_t ngx_http_messaging_call_start(ngx_http_messaging_call_t *call,
     ngx_http_complex_value_t *uri, ngx_str_t *args, ngx_msec_t timeout,
     ngx_http_messaging_call_pt handler, void *data);

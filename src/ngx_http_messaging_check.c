@@ -16,6 +16,8 @@ static char *ngx_http_messaging_check_length(ngx_conf_t *cf,
     ngx_http_messaging_loc_conf_t *conf);
 static char *ngx_http_messaging_check_target(ngx_conf_t *cf,
     ngx_http_messaging_loc_conf_t *conf);
+static char *ngx_http_messaging_check_store(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf);
 
 
 char *
@@ -92,7 +94,8 @@ ngx_http_messaging_check_location(ngx_conf_t *cf,
     }
 
     if (ngx_http_messaging_check_length(cf, conf) != NGX_CONF_OK
-        || ngx_http_messaging_check_target(cf, conf) != NGX_CONF_OK)
+        || ngx_http_messaging_check_target(cf, conf) != NGX_CONF_OK
+        || ngx_http_messaging_check_store(cf, conf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -252,6 +255,39 @@ ngx_http_messaging_check_target(ngx_conf_t *cf,
                            "invalid channel \"%V\", it must be 1 to 512 "
                            "characters of [A-Za-z0-9_.:%%-] with a colon",
                            &conf->channel->value);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_messaging_check_store(ngx_conf_t *cf,
+    ngx_http_messaging_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    if (conf->store_stream == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
+
+    if (mmcf->redis == NULL) {
+        clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has \"messaging_store stream=\", "
+                           "but there is no \"messaging_redis\"",
+                           &clcf->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->store_limit == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"messaging_store_stream_limit\" must not be 0");
         return NGX_CONF_ERROR;
     }
 

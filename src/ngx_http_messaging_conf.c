@@ -486,14 +486,14 @@ ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* messaging_store uri | off */
+/* messaging_store uri | stream=key | off */
 
 char *
 ngx_http_messaging_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_messaging_loc_conf_t *mlcf = conf;
 
-    ngx_str_t  *value;
+    ngx_str_t  *value, key;
 
     if (mlcf->store_uri != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -506,9 +506,47 @@ ngx_http_messaging_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
+    if (value[1].len > 7 && ngx_strncmp(value[1].data, "stream=", 7) == 0) {
+        key.data = value[1].data + 7;
+        key.len = value[1].len - 7;
+
+        mlcf->store_uri = NULL;
+        mlcf->store_stream = ngx_http_messaging_conf_template(cf, &key);
+
+        return mlcf->store_stream ? NGX_CONF_OK : NGX_CONF_ERROR;
+    }
+
     mlcf->store_uri = ngx_http_messaging_conf_uri(cf, &value[1]);
 
     return mlcf->store_uri ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* messaging_store_read uri | off */
+
+char *
+ngx_http_messaging_conf_store_read(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_messaging_loc_conf_t *mlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mlcf->store_reads != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        mlcf->store_reads = 0;
+        return NGX_CONF_OK;
+    }
+
+    mlcf->store_reads = 1;
+    mlcf->store_read = ngx_http_messaging_conf_uri(cf, &value[1]);
+
+    return mlcf->store_read ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -39,6 +39,8 @@ char *ngx_http_messaging_conf_jwt_require(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_messaging_conf_store_read(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_reads.h"
 #include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_store.h"
 #include "ngx_messaging_envelope.h"
@@ -190,6 +191,7 @@ ngx_http_messaging_relay_read(ngx_http_messaging_session_t *s,
 
     ngx_http_messaging_relay_publish(s, &t, conversation,
                                      NGX_MESSAGING_KIND_RECEIPT, pub);
+    ngx_http_messaging_reads_add(s, conversation, id, ids);
 }
 
 
@@ -223,7 +225,7 @@ ngx_http_messaging_relay_message(ngx_http_messaging_session_t *s,
         return;
     }
 
-    if (s->store) {
+    if (s->conf->store_uri || s->conf->store_stream) {
         ngx_http_messaging_relay_store(s, &m, conversation);
         return;
     }

@@ -221,6 +221,7 @@ struct ngx_http_messaging_worker_s {
     ngx_event_t                        beat;          /* of the slot */
     ngx_event_t                        drain;
     ngx_event_t                        over;          /* messaging_max_queued */
+    ngx_event_t                        hold;          /* while nstreams */
     ngx_connection_t                   dummy;
 
     ngx_msec_t                         drain_end;
@@ -228,6 +229,8 @@ struct ngx_http_messaging_worker_s {
     ngx_uint_t                         drain_total;
     ngx_uint_t                         draining;
     ngx_uint_t                         nrefusals;     /* that wait */
+    ngx_uint_t                         nstreams;      /* XADDs, no answer yet */
+    ngx_msec_t                         stream_logged; /* 0: not yet */
     ngx_uint_t                         nfreed;        /* pools of requests, in
                                                          this beat */
     ngx_uint_t                         untrimmed;     /* ... before it */

@@ -5,9 +5,10 @@
 
 
 #include "ngx_http_messaging.h"
-#include "ngx_http_messaging_call.h"
+#include "ngx_http_messaging_reads.h"
 #include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_store.h"
+#include "ngx_http_messaging_stream.h"
 #include "ngx_messaging_envelope.h"
 #include "ngx_messaging_json.h"
 
@@ -27,24 +28,13 @@
  * 4xx               "nack", for good
  * 5xx, none in time nobody knows: "nack", to be sent again.  The
  *                   Idempotency-Key tells the backend that it is the same
+ *
+ * With "stream=" there are no calls: Redis is given a message as it comes, and
+ * keeps the order by itself; a consumer of the backend does the rest.
  */
 
 
 #define NGX_HTTP_MESSAGING_STORE_VALUES       65536
-#define NGX_HTTP_MESSAGING_STORE_RETRY        1000      /* ms */
-#define NGX_HTTP_MESSAGING_STORE_MAX_RETRY    3600      /* s */
-
-
-/* what a session has with the backend, which may outlive it */
-
-struct ngx_http_messaging_store_s {
-    ngx_http_messaging_session_t      *session;   /* NULL: has ended */
-    ngx_http_messaging_worker_t       *worker;
-    ngx_http_messaging_loc_conf_t     *conf;
-    ngx_str_t                          token;
-    ngx_queue_t                        messages;  /* in order */
-    ngx_uint_t                         n;
-};
 
 
 typedef struct {
@@ -57,23 +47,20 @@ typedef struct {
 } ngx_http_messaging_stored_t;
 
 
+static ngx_http_messaging_store_t *ngx_http_messaging_store_open(
+    ngx_http_messaging_session_t *s);
 static ngx_http_messaging_stored_t *ngx_http_messaging_store_create(
     ngx_http_messaging_session_t *s, ngx_http_messaging_store_message_t *m);
-static ngx_http_messaging_call_t *ngx_http_messaging_store_call(
-    ngx_http_messaging_session_t *s, ngx_http_messaging_store_message_t *m);
-static ngx_int_t ngx_http_messaging_store_headers(
-    ngx_http_messaging_session_t *s, ngx_http_messaging_call_t *call,
-    ngx_http_messaging_store_message_t *m);
-static ngx_int_t ngx_http_messaging_store_bearer(
-    ngx_http_messaging_call_t *call, ngx_str_t *token);
-static ngx_int_t ngx_http_messaging_store_key(ngx_http_messaging_call_t *call,
-    ngx_str_t *user, ngx_str_t *key);
-static ngx_int_t ngx_http_messaging_store_body(ngx_http_messaging_session_t *s,
-    ngx_http_messaging_call_t *call, ngx_http_messaging_store_message_t *m);
+static ngx_int_t ngx_http_messaging_store_queue(
+    ngx_http_messaging_session_t *s, ngx_http_messaging_store_message_t *m,
+    ngx_http_messaging_stored_t *stored);
+static void ngx_http_messaging_store_queued(void *data,
+    ngx_messaging_resp_reply_t *reply);
 static void ngx_http_messaging_store_next(ngx_http_messaging_store_t *store,
     ngx_str_t *conversation);
 static void ngx_http_messaging_store_answered(void *data,
     ngx_http_messaging_call_t *call);
+static void ngx_http_messaging_store_resume(ngx_http_messaging_store_t *store);
 static void ngx_http_messaging_store_verdict(ngx_http_messaging_stored_t *m,
     ngx_http_messaging_call_t *call);
 static void ngx_http_messaging_store_saved(ngx_http_messaging_stored_t *m,
@@ -84,50 +71,103 @@ static void ngx_http_messaging_store_ack(ngx_http_messaging_stored_t *m,
     json_t *answer);
 static void ngx_http_messaging_store_refused(ngx_http_messaging_stored_t *m,
     ngx_uint_t stat, const char *code, ngx_msec_t retry);
-static ngx_msec_t ngx_http_messaging_store_retry(
-    ngx_http_messaging_call_t *call);
 static void ngx_http_messaging_store_done(ngx_http_messaging_stored_t *m);
 
 
 ngx_int_t
 ngx_http_messaging_store_token(ngx_http_messaging_session_t *s,
-    ngx_str_t *token)
+    ngx_str_t *token, json_t *claims)
 {
-    u_char                      *p;
-    ngx_http_messaging_store_t  *store;
+    u_char                         *p;
+    json_t                         *value;
+    ngx_str_t                       kept, jti;
+    ngx_http_messaging_store_t     *store;
+    ngx_http_messaging_loc_conf_t  *conf;
 
-    store = s->store;
+    conf = s->conf;
 
-    if (store == NULL) {
-        store = ngx_calloc(sizeof(ngx_http_messaging_store_t),
-                           s->connection->log);
-        if (store == NULL) {
-            return NGX_ERROR;
-        }
-
-        store->session = s;
-        store->worker = s->worker;
-        store->conf = s->conf;
-        ngx_queue_init(&store->messages);
-
-        s->store = store;
+    if (conf->store_uri == NULL && conf->store_stream == NULL
+        && conf->store_read == NULL)
+    {
+        return NGX_OK;
     }
 
-    p = ngx_alloc(token->len, s->connection->log);
-    if (p == NULL) {
+    store = s->store ? s->store : ngx_http_messaging_store_open(s);
+
+    if (store == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(p, token->data, token->len);
+    ngx_str_null(&kept);
+    ngx_str_null(&jti);
+
+    if (conf->store_uri || conf->store_read) {
+        kept = *token;
+    }
+
+    value = conf->store_stream ? json_object_get(claims, "jti") : NULL;
+
+    if (json_is_string(value)) {
+        jti.data = (u_char *) json_string_value(value);
+        jti.len = json_string_length(value);
+    }
+
+    p = ngx_alloc(kept.len + jti.len + 1, s->connection->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
 
     if (store->token.data) {
         ngx_free(store->token.data);
     }
 
     store->token.data = p;
-    store->token.len = token->len;
+    store->token.len = kept.len;
+    p = ngx_cpymem(p, kept.data, kept.len);
+
+    store->jti.data = p;
+    store->jti.len = jti.len;
+    ngx_memcpy(p, jti.data, jti.len);
 
     return NGX_OK;
+}
+
+
+static ngx_http_messaging_store_t *
+ngx_http_messaging_store_open(ngx_http_messaging_session_t *s)
+{
+    u_char                      *p;
+    ngx_str_t                   *address;
+    ngx_http_messaging_store_t  *store;
+
+    address = &s->connection->addr_text;
+
+    store = ngx_calloc(sizeof(ngx_http_messaging_store_t) + s->user.len
+                       + address->len, s->connection->log);
+    if (store == NULL) {
+        return NULL;
+    }
+
+    store->session = s;
+    store->worker = s->worker;
+    store->conf = s->conf;
+    store->read_due = ngx_current_msec;
+
+    p = (u_char *) store + sizeof(ngx_http_messaging_store_t);
+
+    store->user.data = p;
+    store->user.len = s->user.len;
+    p = ngx_cpymem(p, s->user.data, s->user.len);
+
+    store->address.data = p;
+    store->address.len = address->len;
+    ngx_memcpy(p, address->data, address->len);
+
+    ngx_queue_init(&store->messages);
+
+    s->store = store;
+
+    return store;
 }
 
 
@@ -145,6 +185,9 @@ ngx_http_messaging_store_message(ngx_http_messaging_session_t *s,
     client_id.len = m->key.len ? m->client_id.len : 0;
 
     if (store->n >= NGX_HTTP_MESSAGING_STORE_MAX) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "messaging message refused: %ui wait to be stored",
+                      store->n);
         ngx_messaging_stat_add(s->worker->slot,
                                NGX_MESSAGING_STAT_STORE_OVERLOADED, 1);
         ngx_http_messaging_relay_not_stored(s, &m->conversation,
@@ -167,7 +210,20 @@ ngx_http_messaging_store_message(ngx_http_messaging_session_t *s,
     ngx_queue_insert_tail(&store->messages, &stored->queue);
     store->n++;
 
-    ngx_http_messaging_store_next(store, &m->conversation);
+    if (stored->call) {
+        ngx_http_messaging_store_next(store, &m->conversation);
+        return;
+    }
+
+    if (ngx_http_messaging_store_queue(s, m, stored) != NGX_OK) {
+        ngx_log_error(NGX_LOG_INFO, s->connection->log, 0,
+                      "messaging message refused: not taken by redis");
+        ngx_http_messaging_store_refused(stored,
+                                         NGX_MESSAGING_STAT_STORE_FAILED,
+                                         "unavailable",
+                                         NGX_HTTP_MESSAGING_STORE_RETRY);
+        ngx_http_messaging_store_done(stored);
+    }
 }
 
 
@@ -200,6 +256,12 @@ ngx_http_messaging_store_create(ngx_http_messaging_session_t *s,
     stored->client_id.len = len;
     ngx_memcpy(p, m->client_id.data, len);
 
+    if (s->conf->store_stream) {
+        stored->call = NULL;
+        stored->started = 1;
+        return stored;
+    }
+
     stored->call = ngx_http_messaging_store_call(s, m);
 
     if (stored->call == NULL) {
@@ -211,144 +273,102 @@ ngx_http_messaging_store_create(ngx_http_messaging_session_t *s,
 }
 
 
-static ngx_http_messaging_call_t *
-ngx_http_messaging_store_call(ngx_http_messaging_session_t *s,
-    ngx_http_messaging_store_message_t *m)
-{
-    ngx_http_messaging_call_t  *call;
+/* to the stream */
 
-    call = ngx_http_messaging_call_create(s->connection, s->conf, &s->user,
-                                          &m->conversation);
-    if (call == NULL) {
-        return NULL;
+static ngx_int_t
+ngx_http_messaging_store_queue(ngx_http_messaging_session_t *s,
+    ngx_http_messaging_store_message_t *m, ngx_http_messaging_stored_t *stored)
+{
+    ngx_int_t                     rc;
+    ngx_http_messaging_call_t    *call;
+    ngx_http_messaging_stream_t   st;
+
+    call = NULL;
+    rc = NGX_ERROR;
+
+    st.type = "message";
+    st.conversation = m->conversation;
+    st.client_id = m->key;
+
+    if (ngx_http_messaging_store_template(s, &call, &m->conversation,
+                                          s->conf->store_stream, &st.key)
+        == NGX_OK
+        && ngx_http_messaging_store_body(s, &call, m, &st.body) == NGX_OK)
+    {
+        rc = ngx_http_messaging_stream_add(s->store, &st,
+                                           ngx_http_messaging_store_queued,
+                                           stored);
     }
 
-    if (ngx_http_messaging_store_headers(s, call, m) != NGX_OK
-        || ngx_http_messaging_store_body(s, call, m) != NGX_OK)
-    {
+    if (call) {
         ngx_http_messaging_call_cancel(call);
-        return NULL;
     }
 
-    return call;
+    return rc;
 }
 
 
-static ngx_int_t
-ngx_http_messaging_store_headers(ngx_http_messaging_session_t *s,
-    ngx_http_messaging_call_t *call, ngx_http_messaging_store_message_t *m)
+static void
+ngx_http_messaging_store_queued(void *data, ngx_messaging_resp_reply_t *reply)
 {
-    ngx_str_t  accept;
+    ngx_http_messaging_stored_t *m = data;
 
-    ngx_str_set(&accept, "application/json");
+    ngx_log_t                     *log;
+    ngx_http_messaging_text_t      t;
+    ngx_http_messaging_store_t    *store;
+    ngx_http_messaging_session_t  *s;
 
-    if (ngx_http_messaging_call_header(call, "Accept", &accept) != NGX_OK
-        || ngx_http_messaging_call_header(call, "X-Messaging-User", &s->user)
-           != NGX_OK
-        || ngx_http_messaging_call_header(call, "X-Messaging-Conversation",
-                                          &m->conversation)
-           != NGX_OK
-        || ngx_http_messaging_store_bearer(call, &s->store->token) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    store = m->store;
+    s = store->session;
+    log = s ? s->connection->log : ngx_cycle->log;
 
-    /* without a client_id nobody can tell a repetition from a new one */
+    switch (ngx_http_messaging_stream_verdict(store, reply)) {
 
-    return m->key.len ? ngx_http_messaging_store_key(call, &s->user, &m->key)
-                      : NGX_OK;
-}
+    case NGX_OK:
+        ngx_messaging_stat_add(store->worker->slot,
+                               NGX_MESSAGING_STAT_STORE_QUEUED, 1);
 
-
-/* RFC 6750, section 2.1 */
-
-static ngx_int_t
-ngx_http_messaging_store_bearer(ngx_http_messaging_call_t *call,
-    ngx_str_t *token)
-{
-    u_char     *p;
-    ngx_str_t   value;
-
-    value.len = sizeof("Bearer ") - 1 + token->len;
-    value.data = ngx_pnalloc(call->pool, value.len);
-
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(value.data, "Bearer ", sizeof("Bearer ") - 1);
-    ngx_memcpy(p, token->data, token->len);
-
-    return ngx_http_messaging_call_header(call, "Authorization", &value);
-}
-
-
-static ngx_int_t
-ngx_http_messaging_store_key(ngx_http_messaging_call_t *call, ngx_str_t *user,
-    ngx_str_t *key)
-{
-    size_t      len;
-    u_char     *p;
-    ngx_str_t   value;
-
-    len = (size_t) (uintptr_t) ngx_messaging_escape(NULL, key->data, key->len);
-
-    value.len = user->len + 1 + len;
-    value.data = ngx_pnalloc(call->pool, value.len);
-
-    if (value.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_cpymem(value.data, user->data, user->len);
-    *p++ = ':';
-    (void) ngx_messaging_escape(p, key->data, key->len);
-
-    return ngx_http_messaging_call_header(call, "Idempotency-Key", &value);
-}
-
-
-/* the template's, or all that is known */
-
-static ngx_int_t
-ngx_http_messaging_store_body(ngx_http_messaging_session_t *s,
-    ngx_http_messaging_call_t *call, ngx_http_messaging_store_message_t *m)
-{
-    ngx_str_t                  body, type;
-    ngx_http_messaging_text_t  t;
-
-    ngx_str_set(&type, "application/json");
-
-    if (s->conf->store_body) {
-
-        if (ngx_http_messaging_call_values(call, &m->content, &m->image,
-                                           &m->reply_to, &m->client_id)
-            != NGX_OK
-            || ngx_http_complex_value(call->request, s->conf->store_body,
-                                      &body)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (s && m->client_id.len) {
+            ngx_http_messaging_text_begin(&t, s->worker);
+            ngx_http_messaging_text_add(&t, "{\"type\":\"ack\"");
+            ngx_http_messaging_relay_tag(s, &t, &m->conversation);
+            ngx_http_messaging_text_add(&t, ",\"client_id\":");
+            ngx_http_messaging_text_str(&t, &m->client_id);
+            ngx_http_messaging_text_add(&t, ",\"status\":\"queued\"}");
+            ngx_http_messaging_relay_answer(s, &t);
         }
 
-        return ngx_http_messaging_call_body(call, &type, &body);
+        break;
+
+    case NGX_BUSY:
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "messaging message refused: the stream has reached "
+                      "messaging_store_stream_limit");
+        ngx_http_messaging_store_refused(m, NGX_MESSAGING_STAT_STORE_FULL,
+                                         "overloaded",
+                                         NGX_HTTP_MESSAGING_STORE_RETRY);
+        break;
+
+    case NGX_ABORT:
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "messaging message may not be in the stream: redis was "
+                      "lost");
+        ngx_http_messaging_store_refused(m, NGX_MESSAGING_STAT_STORE_FAILED,
+                                         "unknown",
+                                         NGX_HTTP_MESSAGING_STORE_RETRY);
+        break;
+
+    default:
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "messaging message refused: by redis");
+        ngx_http_messaging_store_refused(m, NGX_MESSAGING_STAT_STORE_FAILED,
+                                         "unavailable",
+                                         NGX_HTTP_MESSAGING_STORE_RETRY);
     }
 
-    ngx_http_messaging_text_begin(&t, s->worker);
-    ngx_http_messaging_text_add(&t, "{\"conversation_id\":");
-    ngx_http_messaging_text_id(&t, &m->conversation);
-    ngx_http_messaging_text_add(&t, ",\"content\":");
-    ngx_http_messaging_text_str(&t, &m->content);
-    ngx_http_messaging_text_add(&t, ",\"image\":");
-    ngx_http_messaging_text_str(&t, &m->image);
-    ngx_http_messaging_text_add(&t, ",\"reply_to\":");
-    ngx_http_messaging_text_str(&t, &m->reply_to);
-    ngx_http_messaging_text_add(&t, ",\"client_id\":");
-    ngx_http_messaging_text_str(&t, &m->client_id);
-    ngx_http_messaging_text_add(&t, "}");
-
-    return t.failed ? NGX_ERROR
-                    : ngx_http_messaging_call_body(call, &type, &t.text);
+    ngx_http_messaging_store_resume(store);
+    ngx_http_messaging_store_done(m);
+    ngx_http_messaging_store_release(store);
 }
 
 
@@ -404,13 +424,10 @@ ngx_http_messaging_store_answered(void *data, ngx_http_messaging_call_t *call)
 {
     ngx_http_messaging_stored_t *m = data;
 
-    ngx_str_t                      conversation;
-    ngx_connection_t              *c;
-    ngx_http_messaging_store_t    *store;
-    ngx_http_messaging_session_t  *s;
+    ngx_str_t                    conversation;
+    ngx_http_messaging_store_t  *store;
 
     store = m->store;
-    s = store->session;
 
     ngx_http_messaging_store_verdict(m, call);
 
@@ -418,24 +435,34 @@ ngx_http_messaging_store_answered(void *data, ngx_http_messaging_call_t *call)
 
     conversation = call->conversation;
 
-    if (s && !s->closing && ngx_http_messaging_store_full(s)) {
-
-        /* it is read again, and has not been silent by its own will */
-
-        c = s->connection;
-        s->heard = ngx_current_msec;
-
-        if (c->read->ready) {
-            ngx_post_event(c->read, &ngx_posted_events);
-        }
-    }
-
+    ngx_http_messaging_store_resume(store);
     ngx_http_messaging_store_done(m);
     ngx_http_messaging_store_next(store, &conversation);
+    ngx_http_messaging_store_release(store);
+}
 
-    if (store->session == NULL && store->n == 0) {
-        ngx_free(store->token.data);
-        ngx_free(store);
+
+/* one less waits: a socket that was not read for it is read again */
+
+static void
+ngx_http_messaging_store_resume(ngx_http_messaging_store_t *store)
+{
+    ngx_connection_t              *c;
+    ngx_http_messaging_session_t  *s;
+
+    s = store->session;
+
+    if (s == NULL || s->closing || !ngx_http_messaging_store_full(s)) {
+        return;
+    }
+
+    /* it has not been silent by its own will */
+
+    c = s->connection;
+    s->heard = ngx_current_msec;
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
     }
 }
 
@@ -645,26 +672,6 @@ ngx_http_messaging_store_refused(ngx_http_messaging_stored_t *m,
 }
 
 
-/* RFC 9110, section 10.2.3: seconds; of a date only that it is later */
-
-static ngx_msec_t
-ngx_http_messaging_store_retry(ngx_http_messaging_call_t *call)
-{
-    ngx_int_t   n;
-    ngx_str_t  *value;
-
-    value = ngx_http_messaging_call_answer_header(call, "retry-after");
-
-    n = value ? ngx_atoi(value->data, value->len) : NGX_ERROR;
-
-    if (n == NGX_ERROR || n == 0) {
-        return NGX_HTTP_MESSAGING_STORE_RETRY;
-    }
-
-    return (ngx_msec_t) ngx_min(n, NGX_HTTP_MESSAGING_STORE_MAX_RETRY) * 1000;
-}
-
-
 static void
 ngx_http_messaging_store_done(ngx_http_messaging_stored_t *m)
 {
@@ -696,8 +703,22 @@ ngx_http_messaging_store_forget(ngx_http_messaging_session_t *s)
     s->store = NULL;
     store->session = NULL;
 
-    if (store->n == 0) {
-        ngx_free(store->token.data);
-        ngx_free(store);
+    if (store->reads) {
+        ngx_http_messaging_reads_end(store, s->connection);
+        return;
     }
+
+    ngx_http_messaging_store_release(store);
+}
+
+
+void
+ngx_http_messaging_store_release(ngx_http_messaging_store_t *store)
+{
+    if (store->session || store->n || store->reads) {
+        return;
+    }
+
+    ngx_free(store->token.data);
+    ngx_free(store);
 }

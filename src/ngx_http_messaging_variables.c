@@ -60,6 +60,26 @@ static ngx_http_variable_t  ngx_http_messaging_variables[] = {
       offsetof(ngx_http_messaging_call_t, client_id),
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("messaging_message_id"), NULL,
+      ngx_http_messaging_variable_call,
+      offsetof(ngx_http_messaging_call_t, message_id),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_message_ids"), NULL,
+      ngx_http_messaging_variable_call,
+      offsetof(ngx_http_messaging_call_t, message_ids),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_read_all"), NULL,
+      ngx_http_messaging_variable_call,
+      offsetof(ngx_http_messaging_call_t, read_all),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("messaging_read_at"), NULL,
+      ngx_http_messaging_variable_call,
+      offsetof(ngx_http_messaging_call_t, read_at),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     { ngx_string("messaging_close_code"), NULL,
       ngx_http_messaging_variable_close_code, 0,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },

@@ -9,6 +9,7 @@
 #include "ngx_http_messaging_control.h"
 #include "ngx_http_messaging_delay.h"
 #include "ngx_http_messaging_session.h"
+#include "ngx_http_messaging_stream.h"
 #include "ngx_http_messaging_worker.h"
 #include "ngx_messaging_broker_local.h"
 #include "ngx_messaging_broker_redis.h"
@@ -184,8 +185,10 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
                                     worker);
     ngx_http_messaging_worker_event(&worker->over, ngx_http_messaging_budget,
                                     worker);
+    ngx_http_messaging_worker_event(&worker->hold,
+                                    ngx_http_messaging_stream_hold, worker);
 
-    /* the drain, and nothing else, holds a leaving worker */
+    /* the drain, and what is to be stored, holds a leaving worker */
 
     worker->event.cancelable = 1;
     worker->beat.cancelable = 1;

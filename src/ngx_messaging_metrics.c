@@ -81,6 +81,8 @@ static ngx_messaging_metrics_family_t  ngx_messaging_metrics_families[] = {
 
     { NGX_MESSAGING_STAT_STORE_SAVED, "stores_total", "result",
       "messages given to the backend by messaging_store" },
+    { NGX_MESSAGING_STAT_READ_SAVED, "read_stores_total", "result",
+      "read frames that are to be stored" },
 
     { NGX_MESSAGING_STAT_CONTROL_OBEYED, "control_actions_total", "result",
       "control actions, counted by each worker that hears of them" },

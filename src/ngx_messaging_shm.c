@@ -121,6 +121,15 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "stores", "rate_limited", 0, "refused by the backend for now: 429" },
     { "stores", "failed", 0, "not answered, or with another status" },
     { "stores", "overloaded", 0, "too many of a connection were waiting" },
+    { "stores", "queued", 0, "added to the stream" },
+    { "stores", "stream_full", 0, "over messaging_store_stream_limit" },
+
+    { "reads", "saved", 0, "stored by the backend, or in the stream" },
+    { "reads", "merged", 0, "went along with another of the conversation" },
+    { "reads", "rejected", 0, "refused by the backend: 4xx" },
+    { "reads", "failed", 0, "tries that failed" },
+    { "reads", "dropped", 0, "given up after many tries" },
+    { "reads", "overloaded", 0, "left out, too much was waiting" },
 
     { "control", "obeyed", 0, "actions obeyed, by each worker" },
     { "control", "unknown", 0, "actions that are not known" },

@@ -37,6 +37,7 @@ my %Series = (
     'auth.*'               => 'auth_total{result="*"}',
     'posts.*'              => 'posts_total{result="*"}',
     'stores.*'             => 'stores_total{result="*"}',
+    'reads.*'              => 'read_stores_total{result="*"}',
     'control.obeyed'       => 'control_actions_total{result="obeyed"}',
     'control.unknown'      => 'control_actions_total{result="unknown"}',
     'control.invalid'      => 'control_actions_total{result="invalid"}',
