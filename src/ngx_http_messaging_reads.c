@@ -8,6 +8,7 @@
 #include "ngx_http_messaging_reads.h"
 #include "ngx_http_messaging_stream.h"
 #include "ngx_http_messaging_text.h"
+#include "ngx_http_messaging_worker.h"
 
 
 /*
@@ -717,6 +718,11 @@ ngx_http_messaging_reads_failed(ngx_http_messaging_reads_t *reads,
         } else {
             ngx_http_messaging_reads_older(reads, later, r);
         }
+    }
+
+    if (store->session == NULL && ngx_exiting && !worker->draining) {
+        /* nobody was connected when it began to leave */
+        ngx_http_messaging_worker_drain(worker);
     }
 
     if (store->session == NULL && worker->draining

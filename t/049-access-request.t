@@ -7,22 +7,18 @@ use warnings;
 
 use lib 't/lib';
 use Test::Nginx::WebSocket;
+use Test::Nginx::WebSocket::Application;
 use Test::Nginx::Socket 'no_plan';
 
-# the backend: a server of the same nginx, on a socket of its own
-our $Backend = <<'EOC';
-log_format asked 'asked $request_method $request_uri '
-                 'user=$http_x_messaging_user '
-                 'conversation=$http_x_messaging_conversation '
-                 'agent=$http_user_agent for=$http_x_forwarded_for '
-                 'cookie=$http_cookie length=$http_content_length '
-                 'encoding=$http_accept_encoding other=$http_x_other '
-                 'socket=$http_upgrade$http_sec_websocket_key '
-                 'spoofed=$http_x_messaging_role host=$http_host;';
-
-limit_req_zone $http_x_messaging_conversation zone=slow:64k rate=30r/m;
-limit_req_zone $http_x_messaging_conversation zone=stuck:64k rate=1r/m;
-
+our $Backend = application(
+    log => 'asked $request_method $request_uri user=$http_x_messaging_user '
+           . 'conversation=$http_x_messaging_conversation '
+           . 'agent=$http_user_agent for=$http_x_forwarded_for '
+           . 'cookie=$http_cookie length=$http_content_length '
+           . 'encoding=$http_accept_encoding other=$http_x_other '
+           . 'socket=$http_upgrade$http_sec_websocket_key '
+           . 'spoofed=$http_x_messaging_role host=$http_host;',
+    http => <<'EOC', server => <<'EOC');
 map $http_x_messaging_conversation $status_of {
     default 0;
     401     401;
@@ -46,11 +42,7 @@ map $http_x_messaging_conversation $answer_of {
     bad5       '{"conversations":"all"}';
     bad6       '{"name":"a","name":"b"}';
 }
-
-server {
-    listen unix:$TEST_NGINX_SERVER_ROOT/backend.sock;
-    access_log logs/messaging.log asked;
-
+EOC
     location / {
         default_type text/plain;
 
@@ -81,37 +73,17 @@ server {
         limit_req zone=stuck burst=100;
         empty_gif;
     }
-}
 EOC
 
 # where the backend is asked by "uri"
 sub locations {
     my ($uri, $more) = @_;
-    return <<'EOC' . ($more // '') . <<EOC;
-        messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
-        messaging_access request=/ask;
 
-        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
-            messaging on;
-            messaging_conversation $conversation;
-        }
-
-        location = /ws/messaging/ {
-            messaging on;
-        }
-
-        location = /status {
-            messaging_status on;
-        }
-
-EOC
-        location = /ask {
-            internal;
-            proxy_pass http://unix:\$TEST_NGINX_SERVER_ROOT/backend.sock:$uri;
-            proxy_set_header X-Forwarded-For \$proxy_add_x_forwarded_for;
-            proxy_set_header Host \$host;
-        }
-EOC
+    return endpoints(
+        directives => 'messaging_access request=/ask;',
+        internal => {'/ask' => $uri}, more => $more,
+        proxy => 'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;'
+                 . ' proxy_set_header Host $host;');
 }
 
 repeat_each(1);

@@ -7,120 +7,18 @@ use warnings;
 
 use lib 't/lib';
 use Test::Nginx::WebSocket;
+use Test::Nginx::WebSocket::Application;
 use Test::Nginx::Socket 'no_plan';
 
-# the backend: a server of the same nginx, on a socket of its own, whose
-# answer depends on what it is sent
-our $Backend = <<'EOC';
-log_format stored escape=none
-    'stored $request_method $request_uri '
-    'user=$http_x_messaging_user '
-    'conversation=$http_x_messaging_conversation key=$http_idempotency_key '
-    'type=$content_type token=$token_of body=$request_body;';
-
-# the end of the token that came, and nothing if it is no Bearer
-map $http_authorization $token_of {
-    "~^Bearer .*(?<end>.{8})$"  $end;
-}
-
-limit_req_zone $http_x_messaging_conversation zone=slow:64k rate=30r/m;
-
-map $request_body $status_of {
-    default                   201;
-    ~"say-(?<code>[0-9]+)"    $code;
-}
-
-map $request_body $answer_of {
-    default
-        '{"id":812,"content":"stored","created_at":"2026-01-02T03:04:05.678Z"}';
-    ~say-nothing    '';
-    ~say-text       'fine';
-    ~say-array      '[1]';
-    ~say-string     '{"id":"a-1","extra":{"x":[1,2]}}';
-    ~"say-number-(?<number>[0-9]+)"  '{"id":$number}';
-}
-
-server {
-    listen unix:$TEST_NGINX_SERVER_ROOT/backend.sock;
-    access_log logs/messaging.log stored;
-
-    location / {
-        client_body_buffer_size 64k;
-        client_max_body_size 64k;
-        proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/answer.sock;
-    }
-
-    location /slow {
-        limit_req zone=slow burst=100;
-        proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/answer.sock:/;
-    }
-}
-
-# $request_body is known when a request is passed on
-server {
-    listen unix:$TEST_NGINX_SERVER_ROOT/answer.sock;
-    access_log off;
-
-    location / {
-        client_body_buffer_size 64k;
-        proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/return.sock;
-        proxy_set_header X-Status $status_of;
-        proxy_set_header X-Answer $answer_of;
-    }
-}
-
-map $http_x_status $retry_after {
-    429     7;
-}
-
-server {
-    listen unix:$TEST_NGINX_SERVER_ROOT/return.sock;
-    access_log off;
-    default_type application/json;
-    add_header Retry-After $retry_after always;
-
-    location / {
-        if ($http_x_status = 201) { return 201 $http_x_answer; }
-        if ($http_x_status = 204) { return 204; }
-        if ($http_x_status = 400) { return 400 '{"content":["bad"]}'; }
-        if ($http_x_status = 401) { return 401; }
-        if ($http_x_status = 403) { return 403; }
-        if ($http_x_status = 409) { return 409; }
-        if ($http_x_status = 413) { return 413; }
-        if ($http_x_status = 429) { return 429; }
-        if ($http_x_status = 302) { return 302 /login; }
-        return 500;
-    }
-}
-EOC
+our $Backend = application_that_stores();
 
 # where the backend stores at "uri"
 sub locations {
     my ($uri, $more) = @_;
-    return <<'EOC' . ($more // '') . <<EOC;
-        messaging_jwt_key HS256 data:$TEST_NGINX_JWT_SECRET;
-        messaging_access any;
-        messaging_store /store;
 
-        location ~ ^/ws/messaging/(?<conversation>[^/]+)/$ {
-            messaging on;
-            messaging_conversation $conversation;
-        }
-
-        location = /ws/messaging/ {
-            messaging on;
-        }
-
-        location = /status {
-            messaging_status on;
-        }
-
-EOC
-        location = /store {
-            internal;
-            proxy_pass http://unix:\$TEST_NGINX_SERVER_ROOT/backend.sock:$uri;
-        }
-EOC
+    return endpoints(
+        directives => 'messaging_access any; messaging_store /store;',
+        internal => {'/store' => $uri}, more => $more);
 }
 
 repeat_each(1);
