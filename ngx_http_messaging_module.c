@@ -553,6 +553,8 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
      *     conf->max_message = 0;
      *     conf->record = 0;
      *     conf->publishers = NULL;
+     *     conf->scheme_index = 0;
+     *     conf->https_index = 0;
      *     conf->worker = NULL;
      *     conf->log_handler = NULL;
      */

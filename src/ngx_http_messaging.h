@@ -112,6 +112,8 @@ typedef struct {
     ngx_array_t                  arguments;    /* ngx_str_t, with tokens */
     ngx_array_t                  jwks;         /* ngx_http_messaging_jwks_t * */
     ngx_array_t                 *publishers;   /* ..._guard_t */
+    ngx_int_t                    scheme_index; /* of $scheme */
+    ngx_int_t                    https_index;  /* of $https */
 
     ngx_http_messaging_worker_t *worker;       /* set by init_process */
     ngx_http_log_handler_pt      log_handler;  /* nginx's, of error.log */

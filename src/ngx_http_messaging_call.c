@@ -90,6 +90,10 @@ ngx_http_messaging_call_create(ngx_connection_t *c,
         return NULL;
     }
 
+#if (NGX_SSL)
+    ngx_http_messaging_call_secure(call, c->ssl != NULL);
+#endif
+
     call->dummy.fd = (ngx_socket_t) -1;
     call->dummy.data = call;
 
@@ -98,6 +102,39 @@ ngx_http_messaging_call_create(ngx_connection_t *c,
     call->event.log = &call->log;
 
     return call;
+}
+
+
+/*
+ * nginx looks at the connection's TLS, which others would look into then: the
+ * variables are set before anybody asks for them.
+ */
+
+void
+ngx_http_messaging_call_secure(ngx_http_messaging_call_t *call,
+    ngx_uint_t secure)
+{
+    ngx_http_variable_value_t       *v;
+    ngx_http_messaging_main_conf_t  *mmcf;
+
+    if (!secure) {
+        return;
+    }
+
+    call->secure = 1;
+
+    mmcf = ngx_http_get_module_main_conf(call->request,
+                                         ngx_http_messaging_module);
+
+    v = &call->request->variables[mmcf->scheme_index];
+    v->data = (u_char *) "https";
+    v->len = 5;
+    v->valid = 1;
+
+    v = &call->request->variables[mmcf->https_index];
+    v->data = (u_char *) "on";
+    v->len = 2;
+    v->valid = 1;
 }
 
 

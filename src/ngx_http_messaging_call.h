@@ -61,12 +61,15 @@ struct ngx_http_messaging_call_s {
     ngx_str_t                    body;
 
     unsigned                     ended:1;
+    unsigned                     secure:1;     /* the client uses TLS */
 };
 
 
 /*
  * ngx_http_messaging_call_create() prepares a call for a client: its address
- * is that of "c", its server that of "conf".  NULL: no memory.
+ * is that of "c", its server that of "conf".  NULL: no memory.  "c" may be the
+ * connection of another call, of which _call_secure() then takes over whether
+ * the client uses TLS, what $scheme and $https tell.
  *
  * ngx_http_messaging_call_add() adds a header, of which both parts are copied,
  * _call_header() one whose name is static; _call_headers() adds those of the
@@ -106,6 +109,8 @@ struct ngx_http_messaging_call_s {
 ngx_http_messaging_call_t *ngx_http_messaging_call_create(ngx_connection_t *c,
     ngx_http_messaging_loc_conf_t *conf, ngx_str_t *user,
     ngx_str_t *conversation);
+void ngx_http_messaging_call_secure(ngx_http_messaging_call_t *call,
+    ngx_uint_t secure);
 ngx_int_t ngx_http_messaging_call_header(ngx_http_messaging_call_t *call,
     const char *name, ngx_str_t *value);
 ngx_int_t ngx_http_messaging_call_add(ngx_http_messaging_call_t *call,

@@ -467,6 +467,10 @@ ngx_http_messaging_reads_call(ngx_http_messaging_reads_t *reads,
         return NGX_ERROR;
     }
 
+    if (store->session == NULL) {
+        ngx_http_messaging_call_secure(call, reads->origin->secure);
+    }
+
     if (ngx_http_messaging_store_headers(store, call, &r->conversation)
         != NGX_OK
         || ngx_http_messaging_reads_call_body(reads, r, call) != NGX_OK)

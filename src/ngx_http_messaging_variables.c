@@ -108,7 +108,9 @@ static ngx_http_variable_t  ngx_http_messaging_variables[] = {
 ngx_int_t
 ngx_http_messaging_variables_add(ngx_conf_t *cf)
 {
-    ngx_http_variable_t  *var, *v;
+    ngx_str_t                        scheme, https;
+    ngx_http_variable_t             *var, *v;
+    ngx_http_messaging_main_conf_t  *mmcf;
 
     for (v = ngx_http_messaging_variables; v->name.len; v++) {
         var = ngx_http_add_variable(cf, &v->name, v->flags);
@@ -118,6 +120,20 @@ ngx_http_messaging_variables_add(ngx_conf_t *cf)
 
         var->get_handler = v->get_handler;
         var->data = v->data;
+    }
+
+    /* a call sets these by their place */
+
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_messaging_module);
+
+    ngx_str_set(&scheme, "scheme");
+    ngx_str_set(&https, "https");
+
+    mmcf->scheme_index = ngx_http_get_variable_index(cf, &scheme);
+    mmcf->https_index = ngx_http_get_variable_index(cf, &https);
+
+    if (mmcf->scheme_index == NGX_ERROR || mmcf->https_index == NGX_ERROR) {
+        return NGX_ERROR;
     }
 
     return NGX_OK;

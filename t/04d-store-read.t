@@ -266,7 +266,7 @@ ann: {"user_id":1,"exp":"+600"}
 --- websocket eval
 my $ids = sub { join ',', $_[0] .. $_[1] };
 "ann: connect /ws/messaging/?token=\$jwt_ann\n" . main::subscribe('ann', 1, 66)
-. "ann: ignore /read_receipt/\n"
+. "ann: ignore /read_receipt|unavailable/\n"
 . qq[ann: send {"type":"read","conversation_id":1,"message_id":1}\n]
 . qq[nginx: status reads.saved 1\n]
 . qq[ann: send {"type":"read","conversation_id":2,"message_ids":[${\$ids->(1, 60)}]}\n]
@@ -349,7 +349,37 @@ nginx: status stores.saved 1
 
 
 
-=== TEST 14: only a URI can store
+=== TEST 14: calls for a client of TLS say so, also when it has gone
+--- http_config eval: $::Backend
+--- config eval
+main::locations('/', <<'EOC') =~ s{messaging_store_read /read;}{}r
+        messaging_store_read /api/?by=$scheme,$https;
+        location /api/ {
+            internal;
+            proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/backend.sock;
+            proxy_set_header Idempotency-Key $scheme,$https;
+        }
+EOC
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+tls on
+ann: connect /ws/messaging/7/?token=$jwt_ann
+ann: ignore /read_receipt/
+ann: send {"type":"read","message_id":5}
+nginx: expect_access_log /\/api\/\?by=https,on user=1 conversation=7 key=https,on .*"message_id":5,/
+ann: send {"type":"read","message_id":6}
+ann: close
+ann: expect_close none
+nginx: expect_access_log /\/api\/\?by=https,on user=1 conversation=7 key=https,on .*"message_id":6,/
+ann: tls off
+ann: connect /ws/messaging/7/?token=$jwt_ann
+ann: send {"type":"read","message_id":7}
+nginx: expect_access_log /\/api\/\?by=http, user=1 conversation=7 key=http, .*"message_id":7,/
+
+
+
+=== TEST 15: only a URI can store
 --- config
         messaging_store_read stream=x;
 --- must_die
@@ -358,7 +388,7 @@ invalid URI "stream=x": it must begin with a slash
 
 
 
-=== TEST 15: a duplicate
+=== TEST 16: a duplicate
 --- config
         messaging_store_read off;
         messaging_store_read /read;
