@@ -830,6 +830,8 @@ ngx_http_messaging_reads_end(ngx_http_messaging_store_t *store,
         ngx_del_timer(&reads->timer);
     }
 
+    reads->delay = 0;
+
     ngx_http_messaging_reads_next(reads);
 }
 

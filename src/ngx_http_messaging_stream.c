@@ -28,6 +28,8 @@
 #define NGX_HTTP_MESSAGING_STREAM_FIELDS  9
 
 
+static void ngx_http_messaging_stream_log(ngx_http_messaging_worker_t *worker,
+    ngx_str_t *why);
 static void ngx_http_messaging_stream_field(ngx_str_t *argv, ngx_uint_t *n,
     const char *name, ngx_str_t *value);
 
@@ -55,6 +57,12 @@ ngx_http_messaging_stream_add(ngx_http_messaging_store_t *store,
                                      + 12 * NGX_HTTP_MESSAGING_MAX_CLIENT_ID];
 
     worker = store->worker;
+
+    if (st->key.len == 0) {
+        ngx_str_set(&key, "the key is empty");
+        ngx_http_messaging_stream_log(worker, &key);
+        return NGX_DECLINED;
+    }
 
     ngx_str_set(&argv[0], "EVAL");
     argv[1] = ngx_http_messaging_stream_script;
@@ -155,26 +163,34 @@ ngx_http_messaging_stream_verdict(ngx_http_messaging_store_t *store,
         return NGX_BUSY;
     }
 
-    if (worker->stream_logged
-        && ngx_current_msec - worker->stream_logged
-           < NGX_HTTP_MESSAGING_STREAM_LOG)
-    {
-        return NGX_ERROR;
-    }
-
-    worker->stream_logged = ngx_current_msec;
-
     ngx_str_set(&why, "no id");
 
     if (reply->type == REDIS_REPLY_ERROR) {
         why = reply->str;
     }
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "messaging redis adds nothing to the stream of "
-                  "messaging_store: \"%V\"", &why);
+    ngx_http_messaging_stream_log(worker, &why);
 
     return NGX_ERROR;
+}
+
+
+static void
+ngx_http_messaging_stream_log(ngx_http_messaging_worker_t *worker,
+    ngx_str_t *why)
+{
+    if (worker->stream_logged
+        && ngx_current_msec - worker->stream_logged
+           < NGX_HTTP_MESSAGING_STREAM_LOG)
+    {
+        return;
+    }
+
+    worker->stream_logged = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "messaging redis adds nothing to the stream of "
+                  "messaging_store: \"%V\"", why);
 }
 
 

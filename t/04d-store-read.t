@@ -294,7 +294,7 @@ EOS
 --- config eval
 main::locations('/', <<'EOC') =~ s{messaging_store_read /read;}{}r
         messaging_detach on;
-        messaging_store_read /api/$messaging_conversation/read/?by=$messaging_user&to=$messaging_message_id;
+        messaging_store_read /api/$messaging_conversation/read/?by=$messaging_user;
         messaging_store_read_body '[$messaging_message_id,$messaging_message_ids,$messaging_read_all,$messaging_read_at]';
         location /api/ {
             internal;
@@ -308,13 +308,13 @@ new: {"user_id":1,"exp":"+90"}
 ann: connect /ws/messaging/7/?token=$jwt_ann
 ann: ignore /read_receipt/
 ann: send {"type":"read","message_id":5}
-nginx: expect_access_log /stored POST \/api\/7\/read\/\?by=1&to=5 .* body=\[5,\[\],false,"20[^"]+Z"\];/
+nginx: expect_access_log /stored POST \/api\/7\/read\/\?by=1 .* body=\[5,\[\],false,"20[^"]+Z"\];/
 ann: send {"type":"auth","token":"$jwt_new"}
 ann: recv {"type":"auth_ok","...":0}
 ann: send {"type":"read","message_id":6}
 ann: close
 ann: expect_close none
-nginx: expect_access_log /token=(.{8}) .*\[5,[\s\S]*to=6 .*token=(?!\1).{8} body=\[6,/
+nginx: expect_access_log /token=(.{8}) .*\[5,[\s\S]*by=1 .*token=(?!\1).{8} body=\[6,/
 
 
 

@@ -308,7 +308,21 @@ nginx: expect_log /\[error\] .*messaging redis adds nothing to the stream/
 
 
 
-=== TEST 12: without Redis
+=== TEST 12: a key that turns out empty
+--- config eval: main::locations('$arg_key', '')
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann: connect /ws/messaging/7/?token=$jwt_ann
+ann: send {"type":"message","content":"x","client_id":"a"}
+ann: recv {"type":"nack","client_id":"a","code":"unavailable","retry":true,"retry_after_ms":1000}
+nginx: expect_log /\[error\] .*messaging redis adds nothing to the stream of messaging_store: "the key is empty"/
+ann: send {"type":"ping"}
+ann: recv {"type":"pong"}
+
+
+
+=== TEST 13: without Redis
 --- messaging_http
 --- config eval: main::locations('in')
 --- must_die
@@ -317,7 +331,7 @@ has "messaging_store stream=", but there is no "messaging_redis"
 
 
 
-=== TEST 13: a limit of 0
+=== TEST 14: a limit of 0
 --- config eval: main::locations('in', 'messaging_store_stream_limit 0;')
 --- must_die
 --- error_log
@@ -325,7 +339,7 @@ has "messaging_store stream=", but there is no "messaging_redis"
 
 
 
-=== TEST 14: a stream without a name
+=== TEST 15: a stream without a name
 --- config eval: main::locations('')
 --- must_die
 --- error_log
@@ -333,7 +347,7 @@ invalid URI "stream=": it must begin with a slash
 
 
 
-=== TEST 15: a URI and a stream
+=== TEST 16: a URI and a stream
 --- config eval: main::locations('in', 'messaging_store /store;')
 --- must_die
 --- error_log
@@ -341,7 +355,7 @@ invalid URI "stream=": it must begin with a slash
 
 
 
-=== TEST 16: "off" takes a stream back, and a location may have another one
+=== TEST 17: "off" takes a stream back, and a location may have another one
 --- config eval
 main::locations('in16') . <<'EOC'
         location ~ ^/ws/off/(?<off>[^/]+)/$ {
