@@ -264,7 +264,7 @@ main::locations('/stuck', 'messaging_rate off; messaging_max_subscriptions 100; 
 --- jwt
 ann: {"user_id":1,"exp":"+600"}
 --- websocket eval
-my $ids = sub { join ',', $_[0] .. $_[1] };
+my $ids = sub { CORE::join(',', $_[0] .. $_[1]) };
 "ann: connect /ws/messaging/?token=\$jwt_ann\n" . main::subscribe('ann', 1, 66)
 . "ann: ignore /read_receipt|unavailable/\n"
 . qq[ann: send {"type":"read","conversation_id":1,"message_id":1}\n]
@@ -395,3 +395,26 @@ invalid URI "stream=x": it must begin with a slash
 --- must_die
 --- error_log
 "messaging_store_read" directive is duplicate
+
+
+
+=== TEST 17: what comes while a call is under way that fails goes with the next
+--- http_config eval: $::Backend
+--- config eval: main::locations('/slow')
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":2,"exp":"+60"}
+--- websocket
+ann: connect /ws/messaging/7/?token=$jwt_ann
+bob: connect /ws/messaging/7/?token=$jwt_bob
+ann: ignore /read_receipt/
+bob: ignore /read_receipt/
+ann: send {"type":"read","message_id":1}
+nginx: expect_access_log /user=1 .*"message_id":1,/
+bob: send {"type":"read","message_id":2}
+ann: send {"type":"read","message_id":"say-500","message_ids":[1]}
+nginx: expect_access_log /user=2 .*"message_id":2,/
+ann: send {"type":"read","message_id":"fine","message_ids":[2]}
+nginx: expect_access_log /user=1 .*"message_id":"fine","message_ids":\[1,2\],"all":false/
+nginx: status reads.failed 1
+nginx: status reads.saved 3

@@ -237,6 +237,7 @@ nginx: reload
 bob: expect_close 1012
 redis: continue
 redis: expect_answer XLEN in8 => 60
+nginx: status stores.queued 60
 nginx: expect_workers $WORKERS
 
 
