@@ -79,6 +79,8 @@ struct ngx_http_messaging_control_s {
 };
 
 
+static ngx_int_t ngx_http_messaging_control_number(
+    ngx_http_messaging_control_t *control, ngx_str_t *id);
 static void ngx_http_messaging_control_receive(void *data,
     ngx_str_t *payload);
 static void ngx_http_messaging_control_invalid(
@@ -185,12 +187,40 @@ ngx_http_messaging_control_id(u_char *p, ngx_http_messaging_worker_t *worker,
 }
 
 
+ngx_uint_t
+ngx_http_messaging_control_is(ngx_http_messaging_session_t *s, ngx_str_t *id)
+{
+    ngx_int_t  n;
+
+    n = ngx_http_messaging_control_number(s->worker->control, id);
+
+    return n != NGX_ERROR
+           && s->connection->number == (ngx_atomic_uint_t) n;
+}
+
+
+/* of a connection, by its id; NGX_ERROR: it is another worker's */
+
+static ngx_int_t
+ngx_http_messaging_control_number(ngx_http_messaging_control_t *control,
+    ngx_str_t *id)
+{
+    if (id->len <= sizeof(control->id)
+        || ngx_memcmp(id->data, control->id, sizeof(control->id)) != 0)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_atoi(id->data + sizeof(control->id),
+                    id->len - sizeof(control->id));
+}
+
+
 static void
 ngx_http_messaging_control_receive(void *data, ngx_str_t *payload)
 {
     ngx_http_messaging_control_t *control = data;
 
-    u_char                            *p;
     ngx_int_t                          rc, n;
     ngx_str_t                         *id;
     ngx_messaging_slot_t              *slot;
@@ -255,14 +285,7 @@ ngx_http_messaging_control_receive(void *data, ngx_str_t *payload)
     id = &action->connection;
 
     if (id->len) {
-        p = id->data + sizeof(control->id);
-        n = NGX_ERROR;
-
-        if (id->len > sizeof(control->id)
-            && ngx_memcmp(id->data, control->id, sizeof(control->id)) == 0)
-        {
-            n = ngx_atoi(p, id->data + id->len - p);
-        }
+        n = ngx_http_messaging_control_number(control, id);
 
         if (n == NGX_ERROR) {
             /* another worker's */

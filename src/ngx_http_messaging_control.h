@@ -30,6 +30,7 @@
  * control actions, and returns its end: a random number of its worker, the
  * number nginx has given to the connection.  "p" has room for
  * NGX_HTTP_MESSAGING_CONTROL_ID bytes.
+ * ngx_http_messaging_control_is() tells whether a session is called so.
  */
 
 #define NGX_HTTP_MESSAGING_CONTROL_NONCE  8
@@ -45,6 +46,8 @@ ngx_uint_t ngx_http_messaging_control_hears(
     ngx_http_messaging_worker_t *worker);
 u_char *ngx_http_messaging_control_id(u_char *p,
     ngx_http_messaging_worker_t *worker, ngx_connection_t *c);
+ngx_uint_t ngx_http_messaging_control_is(ngx_http_messaging_session_t *s,
+    ngx_str_t *id);
 
 
 #endif /* _NGX_HTTP_MESSAGING_CONTROL_H_INCLUDED_ */

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_control.h"
 #include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_recheck.h"
@@ -204,6 +205,12 @@ ngx_http_messaging_member_message(ngx_messaging_subscriber_t *m,
         && d->envelope.exclude.len == s->user.len
         && ngx_memcmp(d->envelope.exclude.data, s->user.data, s->user.len)
            == 0)
+    {
+        return;
+    }
+
+    if (d->envelope.except.len
+        && ngx_http_messaging_control_is(s, &d->envelope.except))
     {
         return;
     }

@@ -7,6 +7,7 @@
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_publish.h"
+#include "ngx_http_messaging_publish_headers.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_messaging_envelope.h"
 #include "ngx_messaging_json.h"
@@ -380,12 +381,23 @@ static ngx_int_t
 ngx_http_messaging_publish_send(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *frame, ngx_messaging_revocation_t *rv)
 {
-    ngx_messaging_broker_t          *broker;
-    ngx_messaging_envelope_t         e;
-    ngx_http_messaging_post_t       *post;
-    ngx_http_messaging_main_conf_t  *mmcf;
+    ngx_messaging_broker_t                *broker;
+    ngx_messaging_envelope_t               e;
+    ngx_http_messaging_post_t             *post;
+    ngx_http_messaging_loc_conf_t         *mlcf;
+    ngx_http_messaging_main_conf_t        *mmcf;
+    ngx_http_messaging_publish_headers_t   h;
 
     mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+
+    ngx_memzero(&h, sizeof(ngx_http_messaging_publish_headers_t));
+
+    if (!mlcf->control && ngx_http_messaging_publish_headers(r, &h) != NGX_OK)
+    {
+        return ngx_http_messaging_publish_refuse(r,
+                                              NGX_MESSAGING_STAT_POST_HEADER);
+    }
 
     broker = mmcf->worker->broker;
 
@@ -410,7 +422,8 @@ ngx_http_messaging_publish_send(ngx_http_request_t *r, ngx_str_t *name,
                                           NGX_MESSAGING_STAT_POST_UNAVAILABLE);
     }
 
-    ngx_str_null(&e.exclude);
+    e.exclude = h.user;
+    e.except = h.connection;
     e.json = *frame;
     e.kind = NGX_MESSAGING_KIND_MESSAGE;
 
@@ -669,6 +682,7 @@ ngx_http_messaging_publish_refuse(ngx_http_request_t *r, ngx_uint_t stat)
         status = NGX_HTTP_NOT_FOUND;
         break;
 
+    case NGX_MESSAGING_STAT_POST_HEADER:
     case NGX_MESSAGING_STAT_POST_INVALID:
         status = NGX_HTTP_BAD_REQUEST;
         break;

@@ -106,6 +106,7 @@ ngx_http_messaging_relay_typing(ngx_http_messaging_session_t *s,
     }
 
     e.exclude = s->user;
+    ngx_str_null(&e.except);
     e.json = t.text;
     e.kind = NGX_MESSAGING_KIND_TYPING;
 
@@ -562,6 +563,7 @@ ngx_http_messaging_relay_publish(ngx_http_messaging_session_t *s,
     }
 
     ngx_str_null(&e.exclude);
+    ngx_str_null(&e.except);
     e.json = t->text;
     e.kind = kind;
 

@@ -24,6 +24,7 @@ static u_char *ngx_messaging_envelope_parse_field(u_char *p, u_char *last,
     ngx_messaging_envelope_field_t *field);
 static ngx_uint_t ngx_messaging_envelope_kind(ngx_str_t *value);
 static ngx_uint_t ngx_messaging_unreserved(u_char ch);
+static ngx_int_t ngx_messaging_hex(u_char ch);
 
 
 static ngx_str_t  ngx_messaging_envelope_kinds[] = {
@@ -49,6 +50,7 @@ ngx_messaging_envelope_parse(ngx_messaging_envelope_t *e, u_char *p,
     u_char  *last;
 
     ngx_str_null(&e->exclude);
+    ngx_str_null(&e->except);
     ngx_str_null(&e->json);
     e->kind = NGX_MESSAGING_KIND_MESSAGE;
 
@@ -122,6 +124,16 @@ ngx_messaging_envelope_parse_header(ngx_messaging_envelope_t *e, u_char *p,
             }
 
             e->exclude = field.value;
+            break;
+
+        case 'c':
+            if (e->except.len
+                || field.value.len > NGX_MESSAGING_ENVELOPE_MAX_CONNECTION)
+            {
+                return NULL;
+            }
+
+            e->except = field.value;
             break;
 
         case 'k':
@@ -214,7 +226,7 @@ ngx_messaging_envelope_encode(u_char *p, ngx_messaging_envelope_t *e)
         kind = &ngx_messaging_envelope_kinds[e->kind];
     }
 
-    if (e->exclude.len == 0 && kind == NULL) {
+    if (e->exclude.len == 0 && e->except.len == 0 && kind == NULL) {
         return p;
     }
 
@@ -223,6 +235,10 @@ ngx_messaging_envelope_encode(u_char *p, ngx_messaging_envelope_t *e)
 
         if (e->exclude.len) {
             len += sizeof(" x=") - 1 + e->exclude.len;
+        }
+
+        if (e->except.len) {
+            len += sizeof(" c=") - 1 + e->except.len;
         }
 
         if (kind) {
@@ -237,6 +253,11 @@ ngx_messaging_envelope_encode(u_char *p, ngx_messaging_envelope_t *e)
     if (e->exclude.len) {
         p = ngx_cpymem(p, " x=", sizeof(" x=") - 1);
         p = ngx_cpymem(p, e->exclude.data, e->exclude.len);
+    }
+
+    if (e->except.len) {
+        p = ngx_cpymem(p, " c=", sizeof(" c=") - 1);
+        p = ngx_cpymem(p, e->except.data, e->except.len);
     }
 
     if (kind) {
@@ -306,6 +327,55 @@ ngx_messaging_escape(u_char *p, u_char *src, size_t len)
     }
 
     return p;
+}
+
+
+ngx_uint_t
+ngx_messaging_escaped_valid(ngx_str_t *text)
+{
+    u_char     ch;
+    size_t     i;
+    ngx_int_t  high, low;
+
+    for (i = 0; i < text->len; i++) {
+        ch = text->data[i];
+
+        if (ngx_messaging_unreserved(ch)) {
+            continue;
+        }
+
+        if (ch != '%' || text->len - i < 3) {
+            return 0;
+        }
+
+        /* one way to write it, so that texts are equal if what they say is */
+
+        high = ngx_messaging_hex(text->data[++i]);
+        low = ngx_messaging_hex(text->data[++i]);
+
+        if (high == NGX_ERROR || low == NGX_ERROR
+            || ngx_messaging_unreserved((u_char) (high << 4 | low)))
+        {
+            return 0;
+        }
+    }
+
+    return text->len != 0;
+}
+
+
+ngx_uint_t
+ngx_messaging_printable(ngx_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+        if (text->data[i] <= 0x20 || text->data[i] >= 0x7f) {
+            return 0;
+        }
+    }
+
+    return text->len != 0;
 }
 
 
@@ -394,4 +464,17 @@ ngx_messaging_unreserved(u_char ch)
            || (ch >= 'A' && ch <= 'Z')
            || (ch >= 'a' && ch <= 'z')
            || ch == '_' || ch == '.' || ch == '-';
+}
+
+
+/* of upper case */
+
+static ngx_int_t
+ngx_messaging_hex(u_char ch)
+{
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0';
+    }
+
+    return (ch >= 'A' && ch <= 'F') ? ch - 'A' + 10 : NGX_ERROR;
 }

@@ -24,6 +24,7 @@
  *
  *     x    the user to leave out, as text, percent-encoded as in a channel
  *          name
+ *     c    the connection to leave out, as $messaging_connection names it
  *     k    the kind: message (default), receipt, presence, typing
  *
  * Unknown fields are skipped, a known field must not come twice.
@@ -34,6 +35,9 @@
 /* the longest user id as text, percent-encoded */
 #define NGX_MESSAGING_ENVELOPE_MAX_USER    384
 
+/* the longest name of a connection */
+#define NGX_MESSAGING_ENVELOPE_MAX_CONNECTION  64
+
 
 #define NGX_MESSAGING_KIND_MESSAGE   0
 #define NGX_MESSAGING_KIND_RECEIPT   1
@@ -42,7 +46,8 @@
 
 
 typedef struct {
-    ngx_str_t     exclude;     /* empty: nobody is left out */
+    ngx_str_t     exclude;     /* empty: no user is left out */
+    ngx_str_t     except;      /* the same of a connection */
     ngx_str_t     json;        /* the frame, from '{' to the end */
     ngx_uint_t    kind;
 } ngx_messaging_envelope_t;
@@ -54,8 +59,8 @@ typedef struct {
  * JSON part is not valid UTF-8.  The JSON itself is not parsed: it has to
  * begin with '{'.
  *
- * ngx_messaging_envelope_encode() writes the header line for e->exclude and
- * e->kind; with p == NULL it returns the length as a pointer difference from
+ * ngx_messaging_envelope_encode() writes the header line for e->exclude,
+ * e->except and e->kind; with p == NULL it returns the length as a pointer difference from
  * NULL.  A message that leaves out nobody has no header: nothing is written.
  *
  * ngx_messaging_envelope_tag() finds where the first member is to be
@@ -65,6 +70,12 @@ typedef struct {
  *
  * ngx_messaging_escape() percent-encodes what is outside [A-Za-z0-9_.-];
  * with p == NULL it returns the length as a pointer difference from NULL.
+ *
+ * ngx_messaging_escaped_valid() tells whether a text is not empty and could
+ * have been written by it.
+ *
+ * ngx_messaging_printable() tells whether a text is of printable ASCII, spaces
+ * not among it, and so may be a value in the header line.
  *
  * ngx_messaging_conversation_valid() tells whether a conversation id has the
  * form [A-Za-z0-9_.-]{1,128}.
@@ -82,6 +93,8 @@ u_char *ngx_messaging_envelope_encode(u_char *p, ngx_messaging_envelope_t *e);
 size_t ngx_messaging_envelope_tag(ngx_messaging_envelope_t *e,
     ngx_uint_t *empty);
 u_char *ngx_messaging_escape(u_char *p, u_char *src, size_t len);
+ngx_uint_t ngx_messaging_escaped_valid(ngx_str_t *text);
+ngx_uint_t ngx_messaging_printable(ngx_str_t *text);
 ngx_uint_t ngx_messaging_conversation_valid(ngx_str_t *id);
 ngx_uint_t ngx_messaging_conversation_number(ngx_str_t *id);
 ngx_uint_t ngx_messaging_channel_valid(ngx_str_t *name);

@@ -114,6 +114,7 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "posts", "too_large", 0, "over messaging_max_message: 413" },
     { "posts", "target", 0, "bad conversation id or channel: 404" },
     { "posts", "invalid", 0, "not a JSON object, or not UTF-8: 400" },
+    { "posts", "header", 0, "bad header field: 400" },
     { "posts", "unavailable", 0, "not taken by the broker: 503" },
 
     { "stores", "saved", 0, "stored by the backend: 2xx" },

@@ -27,10 +27,16 @@ fuzz_one(u_char *data, size_t len)
     (void) ngx_messaging_conversation_valid(&text);
     (void) ngx_messaging_conversation_number(&text);
     (void) ngx_messaging_channel_valid(&text);
+    (void) ngx_messaging_escaped_valid(&text);
+    (void) ngx_messaging_printable(&text);
 
     n = (size_t) (uintptr_t) ngx_messaging_escape(NULL, data, len);
     p = malloc(n + 1);
     fuzz_assert(ngx_messaging_escape(p, data, len) == p + n);
+
+    text.data = p;
+    text.len = n;
+    fuzz_assert(ngx_messaging_escaped_valid(&text) == (len != 0));
     free(p);
 
     if (rc != NGX_OK) {
@@ -55,6 +61,10 @@ fuzz_one(u_char *data, size_t len)
     fuzz_assert(again.exclude.len == e.exclude.len);
     fuzz_assert(e.exclude.len == 0
                 || memcmp(again.exclude.data, e.exclude.data, e.exclude.len)
+                   == 0);
+    fuzz_assert(again.except.len == e.except.len);
+    fuzz_assert(e.except.len == 0
+                || memcmp(again.except.data, e.except.data, e.except.len)
                    == 0);
     fuzz_assert(again.json.len == e.json.len);
 

@@ -134,6 +134,7 @@ envelope_test_table(void)
 
         unit_str(e.exclude.len ? e.exclude.data : (u_char *) "",
                  e.exclude.len, t->exclude, "... exclude");
+        unit_int((long long) e.except.len, 0, "... no connection");
         unit_int((long long) e.kind, (long long) t->kind, "... kind");
         unit_str(e.json.data, e.json.len, t->json, "... json");
 
@@ -286,6 +287,24 @@ envelope_test_limits(void)
 
     unit_int(NGX_MESSAGING_ENVELOPE_MAX_USER, 384, "... which is 384");
 
+    for (n = NGX_MESSAGING_ENVELOPE_MAX_CONNECTION;
+         n <= NGX_MESSAGING_ENVELOPE_MAX_CONNECTION + 1;
+         n++)
+    {
+        p = text;
+        p += sprintf(p, "@ c=");
+        memset(p, 'c', n);
+        p += n;
+        p += sprintf(p, "\n{}");
+
+        unit_int(envelope_parse(&e, text, (size_t) (p - text)),
+                 n <= NGX_MESSAGING_ENVELOPE_MAX_CONNECTION ? NGX_OK
+                                                            : NGX_DECLINED,
+                 "the longest connection and one more");
+    }
+
+    unit_int(NGX_MESSAGING_ENVELOPE_MAX_CONNECTION, 64, "... which is 64");
+
     /* the line with its '@' and its '\n' */
 
     for (n = NGX_MESSAGING_ENVELOPE_MAX_HEADER;
@@ -380,6 +399,69 @@ envelope_test_encode(void)
                     || memcmp(back.exclude.data, e.exclude.data,
                               e.exclude.len) == 0)
                 && back.json.data == bytes + len && back.json.len == 2,
+                "... and back");
+    }
+}
+
+
+static void
+envelope_test_except(void)
+{
+    u_char                    *p;
+    size_t                     i, len;
+    u_char                     bytes[128];
+    ngx_messaging_envelope_t   e;
+
+    static struct {
+        const char  *text;
+        ngx_int_t    rc;
+        const char  *exclude;
+        const char  *except;
+        ngx_uint_t   kind;
+        ngx_uint_t   canonical;
+    } *t, tests[] = {
+        { "@ c=0a-7\n{}", NGX_OK, "", "0a-7", 0, 1 },
+        { "@ x=42 c=0a-7\n{}", NGX_OK, "42", "0a-7", 0, 1 },
+        { "@ x=42 c=0a-7 k=typing\n{}", NGX_OK, "42", "0a-7", 3, 1 },
+        { "@ c=0a-7 k=receipt\n{}", NGX_OK, "", "0a-7", 1, 1 },
+        { "@ k=receipt c=0a-7 x=42\n{}", NGX_OK, "42", "0a-7", 1, 0 },
+        { "@ cc=1 xc=2 cx=3\n{}", NGX_OK, "", "", 0, 0 },
+        { "@ c=1 c=1\n{}", NGX_DECLINED, NULL, NULL, 0, 0 },
+        { "@ c=1 x=5 c=2\n{}", NGX_DECLINED, NULL, NULL, 0, 0 },
+        { "@ c=\n{}", NGX_DECLINED, NULL, NULL, 0, 0 },
+        { "@ c\n{}", NGX_DECLINED, NULL, NULL, 0, 0 }
+    };
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        t = &tests[i];
+
+        memset(&e, 0x55, sizeof(ngx_messaging_envelope_t));
+
+        len = strlen(t->text);
+
+        if (!unit_int(envelope_parse(&e, t->text, len), t->rc,
+                      "a connection to leave out")
+            || t->rc != NGX_OK)
+        {
+            continue;
+        }
+
+        unit_str(e.exclude.len ? e.exclude.data : (u_char *) "",
+                 e.exclude.len, t->exclude, "... the user");
+        unit_str(e.except.len ? e.except.data : (u_char *) "",
+                 e.except.len, t->except, "... the connection");
+        unit_int((long long) e.kind, (long long) t->kind, "... the kind");
+
+        if (!t->canonical) {
+            continue;
+        }
+
+        p = ngx_messaging_envelope_encode(NULL, &e);
+        unit_int((long long) (uintptr_t) p, (long long) len - 2,
+                 "... its length");
+
+        p = ngx_messaging_envelope_encode(bytes, &e);
+        unit_ok(p == bytes + len - 2 && memcmp(bytes, t->text, len - 2) == 0,
                 "... and back");
     }
 }
@@ -483,6 +565,72 @@ envelope_test_escape(void)
 
     p = ngx_messaging_escape(bytes, (u_char *) "", 0);
     unit_ok(p == bytes, "nothing escaped");
+}
+
+
+static void
+envelope_test_escaped(void)
+{
+    size_t      i;
+    ngx_str_t   s;
+    ngx_uint_t  bad, n;
+    u_char      ch, bytes[3];
+
+    static struct {
+        const char  *text;
+        ngx_uint_t   escaped;
+        ngx_uint_t   printable;
+    } *t, tests[] = {
+        { "", 0, 0 },
+        { "5", 1, 1 },
+        { "a%40b.c", 1, 1 },
+        { "%C3%A9", 1, 1 },
+        { "%00%FF%20", 1, 1 },
+        { "%2520", 1, 1 },
+        { "%", 0, 1 },
+        { "%4", 0, 1 },
+        { "a%4", 0, 1 },
+        { "%%40", 0, 1 },
+        { "%4g", 0, 1 },
+        { "%G0", 0, 1 },
+        { "%c3", 0, 1 },
+        { "%3a", 0, 1 },
+        { "%41", 0, 1 },
+        { "%2D", 0, 1 },
+        { "a@b", 0, 1 },
+        { "user:5", 0, 1 },
+        { "a b", 0, 0 },
+        { "a\n", 0, 0 },
+        { "\xc3\xa9", 0, 0 },
+        { "\x7f", 0, 0 },
+        { "!~", 0, 1 }
+    };
+
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+        t = &tests[i];
+
+        s.data = (u_char *) t->text;
+        s.len = strlen(t->text);
+
+        unit_ok(ngx_messaging_escaped_valid(&s) == t->escaped
+                && ngx_messaging_printable(&s) == t->printable,
+                "escaped: \"%s\"", t->text);
+    }
+
+    bad = 0;
+
+    for (n = 0; n < 256; n++) {
+        ch = (u_char) n;
+
+        s.data = bytes;
+        s.len = (size_t) (ngx_messaging_escape(bytes, &ch, 1) - bytes);
+
+        if (!ngx_messaging_escaped_valid(&s)) {
+            bad++;
+        }
+    }
+
+    unit_int((long long) bad, 0, "every byte as it is escaped");
 }
 
 
@@ -607,8 +755,10 @@ main(void)
     envelope_test_bytes();
     envelope_test_limits();
     envelope_test_encode();
+    envelope_test_except();
     envelope_test_tag();
     envelope_test_escape();
+    envelope_test_escaped();
     envelope_test_names();
 
     return unit_done();
