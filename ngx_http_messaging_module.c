@@ -62,6 +62,14 @@ static ngx_conf_num_bounds_t  ngx_http_messaging_revoke_bounds = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_messaging_publish_modes[] = {
+    { ngx_string("off"), NGX_HTTP_MESSAGING_PUBLISH_OFF },
+    { ngx_string("on"), NGX_HTTP_MESSAGING_PUBLISH_ON },
+    { ngx_string("batch"), NGX_HTTP_MESSAGING_PUBLISH_BATCH },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_messaging_commands[] = {
 
     { ngx_string("messaging"),
@@ -72,11 +80,11 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       NULL },
 
     { ngx_string("messaging_publish"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_messaging_conf_publish,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_messaging_loc_conf_t, publish),
-      NULL },
+      &ngx_http_messaging_publish_modes },
 
     { ngx_string("messaging_control"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -654,7 +662,7 @@ ngx_http_messaging_create_loc_conf(ngx_conf_t *cf)
      */
 
     conf->enable = NGX_CONF_UNSET;
-    conf->publish = NGX_CONF_UNSET;
+    conf->publish = NGX_CONF_UNSET_UINT;
     conf->control = NGX_CONF_UNSET;
     conf->status = NGX_CONF_UNSET;
     conf->sources = NGX_CONF_UNSET_PTR;
@@ -718,7 +726,9 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         if (clcf->lmt_excpt && clcf->handler == NULL) {
             clcf->handler = (conf->enable == 1)
                             ? ngx_http_messaging_handshake_handler
-                            : (conf->publish == 1 || conf->control == 1)
+                            : ((conf->publish != NGX_CONF_UNSET_UINT
+                                && conf->publish)
+                               || conf->control == 1)
                             ? ngx_http_messaging_publish_handler : NULL;
         }
     }
@@ -727,7 +737,8 @@ ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     conf->core = clcf;
 
     ngx_conf_merge_value(conf->enable, NGX_CONF_UNSET, 0);
-    ngx_conf_merge_value(conf->publish, NGX_CONF_UNSET, 0);
+    ngx_conf_merge_uint_value(conf->publish, NGX_CONF_UNSET_UINT,
+                              NGX_HTTP_MESSAGING_PUBLISH_OFF);
     ngx_conf_merge_value(conf->control, NGX_CONF_UNSET, 0);
     ngx_conf_merge_value(conf->status, NGX_CONF_UNSET, 0);
 

@@ -43,6 +43,11 @@ typedef struct ngx_http_messaging_worker_s   ngx_http_messaging_worker_t;
 #define NGX_HTTP_MESSAGING_ACCESS_REDIS      4
 
 
+#define NGX_HTTP_MESSAGING_PUBLISH_OFF       0
+#define NGX_HTTP_MESSAGING_PUBLISH_ON        1
+#define NGX_HTTP_MESSAGING_PUBLISH_BATCH     2
+
+
 #define NGX_HTTP_MESSAGING_REJECT_CLOSE      0
 #define NGX_HTTP_MESSAGING_REJECT_HTTP       1
 
@@ -122,7 +127,7 @@ typedef struct {
 
 typedef struct {
     ngx_flag_t                   enable;
-    ngx_flag_t                   publish;
+    ngx_uint_t                   publish;
     ngx_flag_t                   control;
     ngx_flag_t                   status;
     ngx_http_complex_value_t    *conversation;

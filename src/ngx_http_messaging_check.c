@@ -128,7 +128,18 @@ ngx_http_messaging_check_publish(ngx_conf_t *cf,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (conf->conversation == NULL && conf->channel == NULL) {
+    if (conf->publish == NGX_HTTP_MESSAGING_PUBLISH_BATCH) {
+
+        if (conf->conversation || conf->channel) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "location \"%V\" has \"messaging_publish "
+                               "batch\", where the body says where to, and "
+                               "\"messaging_conversation\" or "
+                               "\"messaging_channel\"", &clcf->name);
+            return NGX_CONF_ERROR;
+        }
+
+    } else if (conf->conversation == NULL && conf->channel == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "location \"%V\" has \"messaging_publish on\", but "
                            "does not say where to: write "
@@ -142,9 +153,11 @@ ngx_http_messaging_check_publish(ngx_conf_t *cf,
         || conf->status)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has \"messaging_publish on\" and "
+                           "location \"%V\" has \"messaging_publish %s\" and "
                            "another handler, such as \"proxy_pass\"",
-                           &clcf->name);
+                           &clcf->name,
+                           (conf->publish == NGX_HTTP_MESSAGING_PUBLISH_BATCH)
+                           ? "batch" : "on");
         return NGX_CONF_ERROR;
     }
 

@@ -67,13 +67,15 @@ ngx_http_messaging_conf_publish(ngx_conf_t *cf, ngx_command_t *cmd,
 
     char  *rv;
 
-    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+    rv = ngx_conf_set_enum_slot(cf, cmd, conf);
 
-    if (rv != NGX_CONF_OK || !mlcf->publish) {
+    if (rv != NGX_CONF_OK || mlcf->publish == NGX_HTTP_MESSAGING_PUBLISH_OFF) {
         return rv;
     }
 
-    return ngx_http_messaging_conf_post(cf, "messaging_publish");
+    return ngx_http_messaging_conf_post(cf,
+                         (mlcf->publish == NGX_HTTP_MESSAGING_PUBLISH_BATCH)
+                         ? "messaging_publish batch" : "messaging_publish on");
 }
 
 
@@ -91,7 +93,7 @@ ngx_http_messaging_conf_control(ngx_conf_t *cf, ngx_command_t *cmd,
         return rv;
     }
 
-    return ngx_http_messaging_conf_post(cf, "messaging_control");
+    return ngx_http_messaging_conf_post(cf, "messaging_control on");
 }
 
 

@@ -116,7 +116,7 @@ ngx_http_messaging_guard_check(ngx_conf_t *cf,
         }
 
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "location \"%V\" has \"%s on\" and "
+                      "location \"%V\" has \"%s\" and "
                       "nothing that says who may publish, such as \"allow\" "
                       "and \"deny\", \"auth_basic\", \"auth_request\", "
                       "\"ssl_verify_client\" or \"internal\", in %s:%ui",

@@ -5,7 +5,9 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_batch.h"
 #include "ngx_http_messaging_handshake.h"
+#include "ngx_http_messaging_post.h"
 #include "ngx_http_messaging_publish.h"
 #include "ngx_http_messaging_publish_headers.h"
 #include "ngx_http_messaging_session.h"
@@ -18,11 +20,8 @@
  * A frame of a backend comes in a POST.  Its JSON is parsed once, since every
  * client would have to cope with a bad one, and relayed as it was written.
  *
- * The request waits until the broker has answered.  What the broker is given
- * to call is not of the request's pool and outlives it: a request that ends
- * before, since its client has gone or nobody waits any longer, leaves it
- * behind without a request.  A subrequest, such as one of "mirror", has the
- * body of its main request and is served like any other.
+ * A subrequest, such as one of "mirror", has the body of its main request and
+ * is served like any other.
  */
 
 
@@ -30,28 +29,7 @@
 
 #define NGX_HTTP_MESSAGING_PUBLISH_VALUES   65536
 
-/*
- * Brokers have timeouts of their own; this one also holds a worker that
- * leaves until the answer is there.
- */
-#define NGX_HTTP_MESSAGING_PUBLISH_TIMEOUT  6000
-
 #define NGX_HTTP_MESSAGING_PUBLISH_RETRY    "5"
-
-/* in the place of a user: a revocation that need not be stored again */
-
-#define NGX_HTTP_MESSAGING_CONTROL_STORED   "stored"
-
-
-typedef struct {
-    ngx_http_request_t         *request;       /* NULL: has ended */
-    ngx_http_cleanup_t         *cleanup;
-    uint64_t                    id;
-    ngx_int_t                   rc;
-    ngx_uint_t                  waiting;       /* for so many answers */
-    ngx_event_t                 timer;
-    ngx_connection_t            dummy;
-} ngx_http_messaging_post_t;
 
 
 static ngx_uint_t ngx_http_messaging_publish_is_json(ngx_http_request_t *r);
@@ -60,28 +38,18 @@ static ngx_int_t ngx_http_messaging_publish_target(ngx_http_request_t *r,
     ngx_str_t *name);
 static ngx_int_t ngx_http_messaging_publish_frame(ngx_http_request_t *r,
     ngx_str_t *frame);
-static ngx_int_t ngx_http_messaging_publish_read(ngx_http_request_t *r,
-    ngx_str_t *text);
 static ngx_int_t ngx_http_messaging_publish_control(ngx_http_request_t *r,
     ngx_str_t *frame);
 static ngx_int_t ngx_http_messaging_publish_send(ngx_http_request_t *r,
     ngx_str_t *name, ngx_str_t *frame, ngx_messaging_revocation_t *rv);
-static ngx_int_t ngx_http_messaging_publish_wait(ngx_http_request_t *r,
+static ngx_int_t ngx_http_messaging_publish_answer(ngx_http_request_t *r,
     ngx_http_messaging_post_t *post);
-static void ngx_http_messaging_publish_timeout(ngx_event_t *ev);
-static void ngx_http_messaging_publish_done(void *data, ngx_int_t rc);
-static void ngx_http_messaging_publish_finalize(ngx_http_request_t *r,
-    ngx_int_t rc, uint64_t id);
-static void ngx_http_messaging_publish_cleanup(void *data);
-static ngx_int_t ngx_http_messaging_publish_accept(ngx_http_request_t *r,
-    uint64_t id);
-static ngx_int_t ngx_http_messaging_publish_refuse(ngx_http_request_t *r,
-    ngx_uint_t stat);
 
 
 ngx_int_t
 ngx_http_messaging_publish_handler(ngx_http_request_t *r)
 {
+    size_t                           max;
     ngx_int_t                        rc;
     ngx_http_messaging_loc_conf_t   *mlcf;
     ngx_http_messaging_main_conf_t  *mmcf;
@@ -107,7 +75,10 @@ ngx_http_messaging_publish_handler(ngx_http_request_t *r)
                                               NGX_MESSAGING_STAT_POST_TYPE);
     }
 
-    if (r->headers_in.content_length_n > (off_t) mlcf->max_message) {
+    max = (mlcf->publish == NGX_HTTP_MESSAGING_PUBLISH_BATCH)
+          ? NGX_HTTP_MESSAGING_BATCH_MAX_BODY : mlcf->max_message;
+
+    if (r->headers_in.content_length_n > (off_t) max) {
         return ngx_http_messaging_publish_refuse(r,
                                             NGX_MESSAGING_STAT_POST_TOO_LARGE);
     }
@@ -173,6 +144,16 @@ ngx_http_messaging_publish_body(ngx_http_request_t *r)
         return;
     }
 
+    if (mlcf->publish == NGX_HTTP_MESSAGING_PUBLISH_BATCH) {
+        rc = ngx_http_messaging_batch(r);
+
+        if (rc != NGX_DONE) {
+            ngx_http_finalize_request(r, rc);
+        }
+
+        return;
+    }
+
     rc = ngx_http_messaging_publish_target(r, &name);
 
     if (rc == NGX_OK) {
@@ -185,7 +166,7 @@ ngx_http_messaging_publish_body(ngx_http_request_t *r)
                                                              NULL);
     }
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_DONE) {
         ngx_http_finalize_request(r, rc);
     }
 }
@@ -224,11 +205,14 @@ ngx_http_messaging_publish_target(ngx_http_request_t *r, ngx_str_t *name)
 static ngx_int_t
 ngx_http_messaging_publish_frame(ngx_http_request_t *r, ngx_str_t *frame)
 {
-    u_char     ch;
-    json_t    *value;
-    ngx_int_t  rc;
+    u_char                          ch;
+    json_t                         *value;
+    ngx_int_t                       rc;
+    ngx_http_messaging_loc_conf_t  *mlcf;
 
-    rc = ngx_http_messaging_publish_read(r, frame);
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+
+    rc = ngx_http_messaging_publish_read(r, r->pool, mlcf->max_message, frame);
 
     if (rc != NGX_OK) {
         return rc;
@@ -262,20 +246,18 @@ ngx_http_messaging_publish_frame(ngx_http_request_t *r, ngx_str_t *frame)
 }
 
 
-/* the body in one piece; nginx has it in memory, in a file, or in both */
+/* nginx has the body in memory, in a file, or in both */
 
-static ngx_int_t
-ngx_http_messaging_publish_read(ngx_http_request_t *r, ngx_str_t *text)
+ngx_int_t
+ngx_http_messaging_publish_read(ngx_http_request_t *r, ngx_pool_t *pool,
+    size_t max, ngx_str_t *text)
 {
-    off_t                           len;
-    u_char                         *p;
-    size_t                          size;
-    ssize_t                         n;
-    ngx_buf_t                      *b;
-    ngx_chain_t                    *cl, *in;
-    ngx_http_messaging_loc_conf_t  *mlcf;
-
-    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+    off_t         len;
+    u_char       *p;
+    size_t        size;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *in;
 
     in = r->request_body ? r->request_body->bufs : NULL;
     len = 0;
@@ -285,7 +267,7 @@ ngx_http_messaging_publish_read(ngx_http_request_t *r, ngx_str_t *text)
 
         /* of a chunked body the length was not known before */
 
-        if (len > (off_t) mlcf->max_message) {
+        if (len > (off_t) max) {
             return ngx_http_messaging_publish_refuse(r,
                                             NGX_MESSAGING_STAT_POST_TOO_LARGE);
         }
@@ -298,12 +280,12 @@ ngx_http_messaging_publish_read(ngx_http_request_t *r, ngx_str_t *text)
 
     text->len = (size_t) len;
 
-    if (in->next == NULL && ngx_buf_in_memory(in->buf)) {
+    if (pool == r->pool && in->next == NULL && ngx_buf_in_memory(in->buf)) {
         text->data = in->buf->pos;
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(r->pool, text->len);
+    p = ngx_pnalloc(pool, text->len);
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -381,14 +363,12 @@ static ngx_int_t
 ngx_http_messaging_publish_send(ngx_http_request_t *r, ngx_str_t *name,
     ngx_str_t *frame, ngx_messaging_revocation_t *rv)
 {
-    ngx_messaging_broker_t                *broker;
-    ngx_messaging_envelope_t               e;
+    ngx_str_t                             *names;
     ngx_http_messaging_post_t             *post;
+    ngx_messaging_publication_t           *what;
     ngx_http_messaging_loc_conf_t         *mlcf;
-    ngx_http_messaging_main_conf_t        *mmcf;
     ngx_http_messaging_publish_headers_t   h;
 
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
     mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
 
     ngx_memzero(&h, sizeof(ngx_http_messaging_publish_headers_t));
@@ -399,234 +379,84 @@ ngx_http_messaging_publish_send(ngx_http_request_t *r, ngx_str_t *name,
                                               NGX_MESSAGING_STAT_POST_HEADER);
     }
 
-    broker = mmcf->worker->broker;
-
-    post = ngx_calloc(sizeof(ngx_http_messaging_post_t), ngx_cycle->log);
+    post = ngx_http_messaging_post_create(r,
+                                          ngx_http_messaging_publish_answer);
     if (post == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    post->cleanup = ngx_http_cleanup_add(r, 0);
-    if (post->cleanup == NULL) {
-        ngx_free(post);
+    names = ngx_palloc(post->pool, sizeof(ngx_str_t));
+
+    if (names == NULL || ngx_http_messaging_post_add(post, 1) != NGX_OK) {
+        ngx_http_messaging_post_destroy(post);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    post->id = broker->ops->id(broker);
+    post->revocation = rv;
+    *names = *name;
 
-    if (post->id == 0) {
-        ngx_free(post);
-        ngx_messaging_broker_failed(broker, NGX_MESSAGING_STAT_PUBLISH_DOWN);
+    what = &post->elts[0].what;
+    what->frame = *frame;
+    what->names = names;
+    what->nnames = 1;
+    what->user = h.user;
+    what->connection = h.connection;
 
-        return ngx_http_messaging_publish_refuse(r,
-                                          NGX_MESSAGING_STAT_POST_UNAVAILABLE);
-    }
-
-    e.exclude = h.user;
-    e.except = h.connection;
-    e.json = *frame;
-    e.kind = NGX_MESSAGING_KIND_MESSAGE;
-
-    if (rv && broker->ops->revoke) {
-
-        /* stored before it is told: whoever misses the one finds the other */
-
-        if (broker->ops->revoke(broker, rv, ngx_http_messaging_publish_done,
-                                post)
-            != NGX_OK)
-        {
-            ngx_free(post);
-
-            return ngx_http_messaging_publish_refuse(r,
-                                          NGX_MESSAGING_STAT_POST_UNAVAILABLE);
-        }
-
-        post->waiting = 1;
-
-        ngx_str_set(&e.exclude, NGX_HTTP_MESSAGING_CONTROL_STORED);
-    }
-
-    post->waiting++;
-
-    if (broker->ops->publish(broker, name, &e, ngx_http_messaging_publish_done,
-                             post)
-        != NGX_OK)
-    {
-        if (--post->waiting == 0) {
-            ngx_free(post);
-        }
-
-        return ngx_http_messaging_publish_refuse(r,
-                                          NGX_MESSAGING_STAT_POST_UNAVAILABLE);
-    }
-
-    /* from here on the broker has "post", and frees it */
-
-    return ngx_http_messaging_publish_wait(r, post);
+    return ngx_http_messaging_post_send(r, post);
 }
 
 
 static ngx_int_t
-ngx_http_messaging_publish_wait(ngx_http_request_t *r,
+ngx_http_messaging_publish_answer(ngx_http_request_t *r,
     ngx_http_messaging_post_t *post)
 {
-    ngx_connection_t  *c;
+    u_char     *p;
+    ngx_str_t   body;
 
-    c = r->connection;
-
-    c->log->action = "waiting for the broker";
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    /* a body read to its last byte leaves an event ready that is not */
-
-    if ((ngx_event_flags & NGX_USE_LEVEL_EVENT)
-        && r->http_version < NGX_HTTP_VERSION_20)
-    {
-        c->read->ready = 0;
+    if (ngx_http_messaging_post_failed(post->elts)) {
+        return ngx_http_messaging_publish_refuse(r,
+                                         NGX_MESSAGING_STAT_POST_UNAVAILABLE);
     }
 
-    if (c->read->ready) {
-        ngx_post_event(c->read, &ngx_posted_events);
-
-    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+    p = ngx_pnalloc(r->pool, sizeof("{\"id\":}\n") - 1 + NGX_INT64_LEN);
+    if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    post->request = r;
-    post->cleanup->handler = ngx_http_messaging_publish_cleanup;
-    post->cleanup->data = post;
+    body.data = p;
+    body.len = ngx_sprintf(p, "{\"id\":%uL}\n", post->elts[0].id) - p;
 
-    post->dummy.fd = (ngx_socket_t) -1;
-    post->dummy.data = post;
-
-    post->timer.handler = ngx_http_messaging_publish_timeout;
-    post->timer.data = &post->dummy;
-    post->timer.log = ngx_cycle->log;
-
-    ngx_add_timer(&post->timer, NGX_HTTP_MESSAGING_PUBLISH_TIMEOUT);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_messaging_publish_timeout(ngx_event_t *ev)
-{
-    ngx_connection_t           *c;
-    ngx_http_request_t         *r;
-    ngx_http_messaging_post_t  *post;
-
-    c = ev->data;
-    post = c->data;
-
-    r = post->request;
-
-    ngx_http_messaging_publish_cleanup(post);
-    ngx_http_messaging_publish_finalize(r, NGX_ERROR, 0);
-}
-
-
-/* the broker's answer */
-
-static void
-ngx_http_messaging_publish_done(void *data, ngx_int_t rc)
-{
-    ngx_http_messaging_post_t *post = data;
-
-    uint64_t             id;
-    ngx_http_request_t  *r;
-
-    if (rc != NGX_OK) {
-        post->rc = rc;
-    }
-
-    if (--post->waiting) {
-        return;
-    }
-
-    r = post->request;
-    id = post->id;
-    rc = post->rc;
-
-    ngx_http_messaging_publish_cleanup(post);
-    ngx_free(post);
-
-    if (r) {
-        ngx_http_messaging_publish_finalize(r, rc, id);
-    }
-}
-
-
-static void
-ngx_http_messaging_publish_finalize(ngx_http_request_t *r, ngx_int_t rc,
-    uint64_t id)
-{
-    ngx_connection_t  *c;
-
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    rc = (rc == NGX_OK)
-         ? ngx_http_messaging_publish_accept(r, id)
-         : ngx_http_messaging_publish_refuse(r,
-                                          NGX_MESSAGING_STAT_POST_UNAVAILABLE);
-
-    ngx_http_finalize_request(r, rc);
-    ngx_http_run_posted_requests(c);
-}
-
-
-/* neither waits for the other any longer */
-
-static void
-ngx_http_messaging_publish_cleanup(void *data)
-{
-    ngx_http_messaging_post_t *post = data;
-
-    if (post->request == NULL) {
-        return;
-    }
-
-    post->request = NULL;
-    post->cleanup->handler = NULL;
-
-    if (post->timer.timer_set) {
-        ngx_del_timer(&post->timer);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_messaging_publish_accept(ngx_http_request_t *r, uint64_t id)
-{
-    ngx_int_t                        rc;
-    ngx_buf_t                       *b;
-    ngx_chain_t                      out;
-    ngx_http_messaging_main_conf_t  *mmcf;
-
-    mmcf = ngx_http_get_module_main_conf(r, ngx_http_messaging_module);
-
-    ngx_messaging_stat_add(mmcf->worker->slot,
+    ngx_messaging_stat_add(post->worker->slot,
                            NGX_MESSAGING_STAT_POST_ACCEPTED, 1);
 
-    b = ngx_create_temp_buf(r->pool, sizeof("{\"id\":}\n") - 1
-                                     + NGX_INT64_LEN);
+    return ngx_http_messaging_publish_reply(r, NGX_HTTP_ACCEPTED, &body);
+}
+
+
+ngx_int_t
+ngx_http_messaging_publish_reply(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body)
+{
+    ngx_int_t    rc;
+    ngx_buf_t   *b;
+    ngx_chain_t  out;
+
+    b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->last = ngx_sprintf(b->last, "{\"id\":%uL}\n", id);
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = 1;
     b->last_buf = (r == r->main);
     b->last_in_chain = 1;
 
-    r->headers_out.status = NGX_HTTP_ACCEPTED;
+    r->headers_out.status = status;
     ngx_str_set(&r->headers_out.content_type, "application/json");
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
-    r->headers_out.content_length_n = b->last - b->pos;
+    r->headers_out.content_length_n = (off_t) body->len;
 
     rc = ngx_http_send_header(r);
 
@@ -641,9 +471,7 @@ ngx_http_messaging_publish_accept(ngx_http_request_t *r, uint64_t id)
 }
 
 
-/* what the handler is to return, or the request to be finalized with */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_messaging_publish_refuse(ngx_http_request_t *r, ngx_uint_t stat)
 {
     ngx_int_t                        rc, status;

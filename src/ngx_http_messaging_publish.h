@@ -13,11 +13,24 @@
 
 /*
  * ngx_http_messaging_publish_handler() is the content handler of a location
- * with "messaging_publish on": the body of a POST is one frame, which the
- * broker is given as it is.
+ * with "messaging_publish" or "messaging_control".
+ *
+ * ngx_http_messaging_publish_read() finds the body of a request, which is in
+ * one piece: NGX_OK, or what the request is to be finalized with.  If "pool"
+ * is not that of the request it is a copy.
+ *
+ * ngx_http_messaging_publish_reply() answers with a body of JSON that lives as
+ * long as the request.  ngx_http_messaging_publish_refuse() counts and logs
+ * what is refused.  Both return what the request is to be finalized with.
  */
 
 ngx_int_t ngx_http_messaging_publish_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_messaging_publish_read(ngx_http_request_t *r,
+    ngx_pool_t *pool, size_t max, ngx_str_t *text);
+ngx_int_t ngx_http_messaging_publish_reply(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *body);
+ngx_int_t ngx_http_messaging_publish_refuse(ngx_http_request_t *r,
+    ngx_uint_t stat);
 
 
 #endif /* _NGX_HTTP_MESSAGING_PUBLISH_H_INCLUDED_ */

@@ -57,8 +57,6 @@ static ngx_int_t ngx_messaging_control_reason(ngx_messaging_control_t *ctl,
     json_t *value);
 static ngx_int_t ngx_messaging_control_issued(ngx_messaging_control_t *ctl,
     json_t *value);
-static ngx_int_t ngx_messaging_control_text(json_t *value, ngx_str_t *text,
-    u_char *buf);
 
 
 static ngx_messaging_control_member_t  ngx_messaging_control_members[] = {
@@ -375,9 +373,7 @@ ngx_messaging_control_issued(ngx_messaging_control_t *ctl, json_t *value)
 }
 
 
-/* "buf" has room for NGX_INT64_LEN bytes */
-
-static ngx_int_t
+ngx_int_t
 ngx_messaging_control_text(json_t *value, ngx_str_t *text, u_char *buf)
 {
     int64_t  n;

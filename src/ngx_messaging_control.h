@@ -10,6 +10,7 @@
 
 #include "ngx_messaging.h"
 #include "ngx_messaging_envelope.h"
+#include "ngx_messaging_json.h"
 #include "ngx_messaging_jwt.h"
 
 
@@ -72,10 +73,16 @@ typedef struct {
  * NGX_OK; NGX_DECLINED: an action that is not known; NGX_ERROR: not JSON, or
  * not of one of the forms above.  A member that is not known is an error: it
  * may be what was to make the target smaller.
+ *
+ * ngx_messaging_control_text() is an id, an integer or a string that is not
+ * empty, as text: NGX_OK or NGX_ERROR.  "buf" has room for NGX_INT64_LEN bytes;
+ * the text is there, or in the value.
  */
 
 ngx_int_t ngx_messaging_control_parse(ngx_messaging_control_t *ctl, u_char *p,
     size_t len);
+ngx_int_t ngx_messaging_control_text(json_t *value, ngx_str_t *text,
+    u_char *buf);
 
 
 #endif /* _NGX_MESSAGING_CONTROL_H_INCLUDED_ */

@@ -60,8 +60,9 @@ typedef struct {
  * begin with '{'.
  *
  * ngx_messaging_envelope_encode() writes the header line for e->exclude,
- * e->except and e->kind; with p == NULL it returns the length as a pointer difference from
- * NULL.  A message that leaves out nobody has no header: nothing is written.
+ * e->except and e->kind; with p == NULL it returns the length as a pointer
+ * difference from NULL.  A message that leaves out nobody has no header:
+ * nothing is written.
  *
  * ngx_messaging_envelope_tag() finds where the first member is to be
  * inserted into the object e->json: it returns the offset of the byte behind

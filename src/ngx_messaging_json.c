@@ -37,6 +37,15 @@ static u_char *ngx_messaging_json_digits(u_char *p, ngx_uint_t value,
 ngx_int_t
 ngx_messaging_json_scan(u_char *p, size_t len, ngx_uint_t values)
 {
+    return ngx_messaging_json_scan_deep(p, len, values,
+                                        NGX_MESSAGING_JSON_MAX_DEPTH);
+}
+
+
+ngx_int_t
+ngx_messaging_json_scan_deep(u_char *p, size_t len, ngx_uint_t values,
+    ngx_uint_t max)
+{
     u_char      ch, *last;
     uint32_t    objects;
     ngx_uint_t  depth, n, name;
@@ -79,7 +88,7 @@ ngx_messaging_json_scan(u_char *p, size_t len, ngx_uint_t values)
 
         case '[':
         case '{':
-            if (depth++ == NGX_MESSAGING_JSON_MAX_DEPTH) {
+            if (depth++ == max) {
                 return NGX_DECLINED;
             }
 

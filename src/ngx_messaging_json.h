@@ -24,7 +24,8 @@
  * NGX_MESSAGING_JSON_MAX_DEPTH nested arrays and objects and "values" values
  * (a value is whatever stands in an array, an object or at the top; names of
  * members are not counted).  It does not validate.  NGX_OK or NGX_DECLINED.
- * One pass, no recursion, no allocation.
+ * One pass, no recursion, no allocation.  ngx_messaging_json_scan_deep() is
+ * the same with another depth, of at most 32.
  *
  * ngx_messaging_json_object() scans, then parses a JSON object with jansson
  * (JSON_REJECT_DUPLICATES, nothing behind it).  The caller owns the result
@@ -44,6 +45,8 @@
     (sizeof("2026-11-20T12:00:00.000Z") - 1)
 
 ngx_int_t ngx_messaging_json_scan(u_char *p, size_t len, ngx_uint_t values);
+ngx_int_t ngx_messaging_json_scan_deep(u_char *p, size_t len,
+    ngx_uint_t values, ngx_uint_t max);
 json_t *ngx_messaging_json_object(u_char *p, size_t len, ngx_uint_t values);
 json_t *ngx_messaging_json_load(u_char *p, size_t len);
 ngx_uint_t ngx_messaging_json_bool(json_t *value);
