@@ -55,6 +55,11 @@ static ngx_conf_num_bounds_t  ngx_http_messaging_bits_bounds = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_messaging_idempotency_bounds = {
+    ngx_conf_check_num_bounds, 1, 24 * 3600
+};
+
+
 /* a string in Redis for each hour of it is read when a worker starts */
 
 static ngx_conf_num_bounds_t  ngx_http_messaging_revoke_bounds = {
@@ -155,6 +160,13 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_messaging_main_conf_t, revoke_time),
       &ngx_http_messaging_revoke_bounds },
+
+    { ngx_string("messaging_publish_idempotency"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, idempotency),
+      &ngx_http_messaging_idempotency_bounds },
 
     { ngx_string("messaging_max_queued"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -570,6 +582,7 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
     conf->max_connections = NGX_CONF_UNSET_UINT;
     conf->drain = NGX_CONF_UNSET_MSEC;
     conf->revoke_time = NGX_CONF_UNSET;
+    conf->idempotency = NGX_CONF_UNSET;
     conf->max_queued = NGX_CONF_UNSET_SIZE;
     conf->deflate_level = NGX_CONF_UNSET;
     conf->deflate_min_length = NGX_CONF_UNSET_SIZE;
@@ -602,6 +615,7 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(mmcf->max_connections, 0);
     ngx_conf_init_msec_value(mmcf->drain, 10000);
     ngx_conf_init_value(mmcf->revoke_time, 24 * 3600);
+    ngx_conf_init_value(mmcf->idempotency, 5 * 60);
     ngx_conf_init_size_value(mmcf->max_queued, 128 * 1024 * 1024);
     ngx_conf_init_value(mmcf->deflate_level, 1);
     ngx_conf_init_size_value(mmcf->deflate_min_length, 256);

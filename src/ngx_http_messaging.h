@@ -102,6 +102,7 @@ typedef struct {
     ngx_uint_t                   max_connections;
     ngx_msec_t                   drain;
     time_t                       revoke_time;
+    time_t                       idempotency;  /* keys are kept */
     size_t                       max_queued;
     ngx_int_t                    deflate_level;
     size_t                       deflate_min_length;

@@ -23,8 +23,6 @@
 static ngx_int_t ngx_http_messaging_batch_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_messaging_batch_read(ngx_http_request_t *r,
     ngx_http_messaging_post_t *post);
-static ngx_int_t ngx_http_messaging_batch_invalid(ngx_http_request_t *r,
-    ngx_messaging_batch_t *batch);
 static ngx_int_t ngx_http_messaging_batch_answer(ngx_http_request_t *r,
     ngx_http_messaging_post_t *post);
 
@@ -66,7 +64,7 @@ ngx_http_messaging_batch_headers(ngx_http_request_t *r)
     ngx_http_messaging_publish_headers_t  h;
 
     if (ngx_http_messaging_publish_headers(r, &h) == NGX_OK
-        && h.user.len == 0 && h.connection.len == 0)
+        && h.user.len == 0 && h.connection.len == 0 && h.key.len == 0)
     {
         return NGX_OK;
     }
@@ -101,7 +99,11 @@ ngx_http_messaging_batch_read(ngx_http_request_t *r,
     rc = ngx_messaging_batch_parse(&batch, text.data, text.len);
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_messaging_batch_invalid(r, &batch);
+        return ngx_http_messaging_publish_error(r,
+                                           batch.too_large
+                                           ? NGX_MESSAGING_STAT_POST_TOO_LARGE
+                                           : NGX_MESSAGING_STAT_POST_INVALID,
+                                           batch.error, batch.index);
     }
 
     if (rc != NGX_OK
@@ -115,53 +117,6 @@ ngx_http_messaging_batch_read(ngx_http_request_t *r,
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_messaging_batch_invalid(ngx_http_request_t *r,
-    ngx_messaging_batch_t *batch)
-{
-    u_char      *p;
-    size_t       len;
-    ngx_int_t    rc;
-    ngx_str_t    body;
-
-    /* counted and logged, and answered with more than a status */
-
-    rc = ngx_http_messaging_publish_refuse(r,
-                                           batch->too_large
-                                           ? NGX_MESSAGING_STAT_POST_TOO_LARGE
-                                           : NGX_MESSAGING_STAT_POST_INVALID);
-
-    len = sizeof("{\"error\":\"\",\"index\":}\n") - 1 + NGX_INT64_LEN
-          + ngx_strlen(batch->error);
-
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body.data = p;
-
-    if (batch->index == NGX_MESSAGING_BATCH_NONE) {
-        p = ngx_sprintf(p, "{\"error\":\"%s\"}\n", batch->error);
-
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "messaging publish: %s", batch->error);
-
-    } else {
-        p = ngx_sprintf(p, "{\"error\":\"%s\",\"index\":%ui}\n", batch->error,
-                        batch->index);
-
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "messaging publish: %s, publication %ui", batch->error,
-                      batch->index);
-    }
-
-    body.len = (size_t) (p - body.data);
-
-    return ngx_http_messaging_publish_reply(r, (ngx_uint_t) rc, &body);
 }
 
 
@@ -216,7 +171,9 @@ ngx_http_messaging_batch_answer(ngx_http_request_t *r,
 
     } else {
         ngx_messaging_stat_add(post->worker->slot,
-                               NGX_MESSAGING_STAT_POST_ACCEPTED, 1);
+                               ngx_http_messaging_post_replayed(r, post)
+                               ? NGX_MESSAGING_STAT_POST_REPLAYED
+                               : NGX_MESSAGING_STAT_POST_ACCEPTED, 1);
     }
 
     return ngx_http_messaging_publish_reply(r, (ngx_uint_t) rc, &body);

@@ -5,7 +5,10 @@
 
 
 #include "ngx_http_messaging.h"
+#include "ngx_http_messaging_handshake.h"
+#include "ngx_http_messaging_idempotency.h"
 #include "ngx_http_messaging_post.h"
+#include "ngx_http_messaging_publish.h"
 #include "ngx_http_messaging_session.h"
 
 
@@ -38,11 +41,15 @@
 #define NGX_HTTP_MESSAGING_POST_STORED   "stored"
 
 
+static ngx_int_t ngx_http_messaging_post_unclaimed(ngx_http_request_t *r,
+    ngx_int_t rc, ngx_uint_t index);
 static ngx_uint_t ngx_http_messaging_post_more(
     ngx_http_messaging_post_t *post);
 static void ngx_http_messaging_post_fill(ngx_http_messaging_post_t *post);
 static void ngx_http_messaging_post_publish(ngx_http_messaging_post_t *post,
     ngx_http_messaging_publication_t *pub, ngx_str_t *name);
+static void ngx_http_messaging_post_settle(
+    ngx_http_messaging_publication_t *pub);
 static ngx_int_t ngx_http_messaging_post_revoke(
     ngx_http_messaging_post_t *post);
 static ngx_int_t ngx_http_messaging_post_wait(ngx_http_request_t *r,
@@ -116,12 +123,20 @@ ngx_int_t
 ngx_http_messaging_post_send(ngx_http_request_t *r,
     ngx_http_messaging_post_t *post)
 {
-    ngx_int_t  rc;
+    ngx_int_t   rc;
+    ngx_uint_t  index;
 
     post->cleanup = ngx_http_cleanup_add(r, 0);
     if (post->cleanup == NULL) {
         ngx_http_messaging_post_destroy(post);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_messaging_idempotency_claim(post, &index);
+
+    if (rc != NGX_OK) {
+        ngx_http_messaging_post_destroy(post);
+        return ngx_http_messaging_post_unclaimed(r, rc, index);
     }
 
     if (ngx_http_messaging_post_revoke(post) == NGX_OK) {
@@ -139,10 +154,56 @@ ngx_http_messaging_post_send(ngx_http_request_t *r,
 }
 
 
+/* what is said instead */
+
+static ngx_int_t
+ngx_http_messaging_post_unclaimed(ngx_http_request_t *r, ngx_int_t rc,
+    ngx_uint_t index)
+{
+    switch (rc) {
+
+    case NGX_AGAIN:
+        return ngx_http_messaging_publish_error(r,
+                                           NGX_MESSAGING_STAT_POST_CONFLICT,
+                                           "under way", index);
+
+    case NGX_DECLINED:
+        return ngx_http_messaging_publish_error(r,
+                                           NGX_MESSAGING_STAT_POST_MISMATCH,
+                                           "another frame had this "
+                                           "idempotency key", index);
+
+    default: /* NGX_ERROR */
+        return ngx_http_messaging_publish_refuse(r,
+                                         NGX_MESSAGING_STAT_POST_UNAVAILABLE);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_messaging_post_replayed(ngx_http_request_t *r,
+    ngx_http_messaging_post_t *post)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < post->nelts; i++) {
+        if (!post->elts[i].replayed) {
+            return 0;
+        }
+    }
+
+    /* without memory for the field it is true all the same */
+
+    (void) ngx_http_messaging_handshake_header(r, "Idempotency-Replayed",
+                                               (u_char *) "true", 4);
+    return 1;
+}
+
+
 ngx_uint_t
 ngx_http_messaging_post_failed(ngx_http_messaging_publication_t *pub)
 {
-    return pub->failed || pub->waiting || pub->id == 0
+    return pub->failed || pub->waiting
            || pub >= &pub->post->elts[pub->post->next];
 }
 
@@ -170,6 +231,12 @@ ngx_http_messaging_post_fill(ngx_http_messaging_post_t *post)
 
     while (ngx_http_messaging_post_more(post)) {
         pub = &post->elts[post->next];
+
+        if (pub->replayed) {
+            post->next++;
+            continue;
+        }
+
         name = &pub->what.names[post->name++];
 
         if (name == pub->what.names) {
@@ -182,18 +249,19 @@ ngx_http_messaging_post_fill(ngx_http_messaging_post_t *post)
         }
 
         if (pub->id == 0) {
+            pub->failed = 1;
             ngx_messaging_broker_failed(broker,
                                         NGX_MESSAGING_STAT_PUBLISH_DOWN);
-            continue;
-        }
 
-        if (ngx_terminate || (ngx_exiting && post->request == NULL)) {
+        } else if (ngx_terminate || (ngx_exiting && post->request == NULL)) {
             /* the broker stops, and would not tell of it any more */
             pub->failed = 1;
-            continue;
+
+        } else {
+            ngx_http_messaging_post_publish(post, pub, name);
         }
 
-        ngx_http_messaging_post_publish(post, pub, name);
+        ngx_http_messaging_post_settle(pub);
     }
 }
 
@@ -223,6 +291,19 @@ ngx_http_messaging_post_publish(ngx_http_messaging_post_t *post,
     pub->waiting++;
     post->waiting++;
     post->bytes += pub->what.frame.len;
+}
+
+
+/* all that is to come of it has come */
+
+static void
+ngx_http_messaging_post_settle(ngx_http_messaging_publication_t *pub)
+{
+    if (pub->claimed && pub->waiting == 0
+        && pub < &pub->post->elts[pub->post->next])
+    {
+        ngx_http_messaging_idempotency_settle(pub);
+    }
 }
 
 
@@ -341,6 +422,7 @@ ngx_http_messaging_post_done(void *data, ngx_int_t rc)
     post->waiting--;
     post->bytes -= pub->what.frame.len;
 
+    ngx_http_messaging_post_settle(pub);
     ngx_http_messaging_post_fill(post);
 
     r = post->request;

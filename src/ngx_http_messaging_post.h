@@ -25,8 +25,12 @@ typedef struct {
     ngx_messaging_publication_t    what;
     ngx_http_messaging_post_t     *post;
     uint64_t                       id;         /* 0: none was made */
+    uint64_t                       key;        /* of the zone's table: what */
+    uint64_t                       body;       /* ... and what was published */
     ngx_uint_t                     waiting;    /* for so many answers */
-    ngx_uint_t                     failed;     /* or not all were given */
+    unsigned                       failed:1;   /* or not all were given */
+    unsigned                       claimed:1;  /* the key is under way */
+    unsigned                       replayed:1; /* it was published before */
 } ngx_http_messaging_publication_t;
 
 
@@ -68,6 +72,9 @@ struct ngx_http_messaging_post_s {
  * be finalized with.  Strings of the first publication, on its first channel,
  * may be of the request, all others have to be of the pool.
  *
+ * ngx_http_messaging_post_replayed() tells whether all of it was published
+ * before, under the same keys, and sets a header field that says so.
+ *
  * ngx_http_messaging_post_failed() tells whether a publication has not been
  * taken, or not on all of its channels, or not yet.
  */
@@ -78,6 +85,8 @@ ngx_int_t ngx_http_messaging_post_add(ngx_http_messaging_post_t *post,
     ngx_uint_t n);
 void ngx_http_messaging_post_destroy(ngx_http_messaging_post_t *post);
 ngx_int_t ngx_http_messaging_post_send(ngx_http_request_t *r,
+    ngx_http_messaging_post_t *post);
+ngx_uint_t ngx_http_messaging_post_replayed(ngx_http_request_t *r,
     ngx_http_messaging_post_t *post);
 ngx_uint_t ngx_http_messaging_post_failed(
     ngx_http_messaging_publication_t *pub);

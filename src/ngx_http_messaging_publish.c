@@ -31,6 +31,10 @@
 
 #define NGX_HTTP_MESSAGING_PUBLISH_RETRY    "5"
 
+/* RFC 9110, section 15.5.21; nginx has no text for it */
+
+#define NGX_HTTP_MESSAGING_PUBLISH_UNPROCESSABLE  422
+
 
 static ngx_uint_t ngx_http_messaging_publish_is_json(ngx_http_request_t *r);
 static void ngx_http_messaging_publish_body(ngx_http_request_t *r);
@@ -401,6 +405,7 @@ ngx_http_messaging_publish_send(ngx_http_request_t *r, ngx_str_t *name,
     what->nnames = 1;
     what->user = h.user;
     what->connection = h.connection;
+    what->key = h.key;
 
     return ngx_http_messaging_post_send(r, post);
 }
@@ -427,7 +432,9 @@ ngx_http_messaging_publish_answer(ngx_http_request_t *r,
     body.len = ngx_sprintf(p, "{\"id\":%uL}\n", post->elts[0].id) - p;
 
     ngx_messaging_stat_add(post->worker->slot,
-                           NGX_MESSAGING_STAT_POST_ACCEPTED, 1);
+                           ngx_http_messaging_post_replayed(r, post)
+                           ? NGX_MESSAGING_STAT_POST_REPLAYED
+                           : NGX_MESSAGING_STAT_POST_ACCEPTED, 1);
 
     return ngx_http_messaging_publish_reply(r, NGX_HTTP_ACCEPTED, &body);
 }
@@ -510,6 +517,16 @@ ngx_http_messaging_publish_refuse(ngx_http_request_t *r, ngx_uint_t stat)
         status = NGX_HTTP_NOT_FOUND;
         break;
 
+    case NGX_MESSAGING_STAT_POST_CONFLICT:
+        status = NGX_HTTP_CONFLICT;
+        rc = ngx_http_messaging_handshake_header(r, "Retry-After",
+                                                 (u_char *) "1", 1);
+        break;
+
+    case NGX_MESSAGING_STAT_POST_MISMATCH:
+        status = NGX_HTTP_MESSAGING_PUBLISH_UNPROCESSABLE;
+        break;
+
     case NGX_MESSAGING_STAT_POST_HEADER:
     case NGX_MESSAGING_STAT_POST_INVALID:
         status = NGX_HTTP_BAD_REQUEST;
@@ -524,4 +541,51 @@ ngx_http_messaging_publish_refuse(ngx_http_request_t *r, ngx_uint_t stat)
     }
 
     return rc == NGX_OK ? status : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_messaging_publish_error(ngx_http_request_t *r, ngx_uint_t stat,
+    const char *error, ngx_uint_t index)
+{
+    u_char                         *p;
+    ngx_int_t                       status;
+    ngx_str_t                       body;
+    ngx_http_messaging_loc_conf_t  *mlcf;
+
+    mlcf = ngx_http_get_module_loc_conf(r, ngx_http_messaging_module);
+
+    status = ngx_http_messaging_publish_refuse(r, stat);
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"error\":\"\",\"index\":}\n") - 1
+                             + ngx_strlen(error) + NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+
+    if (index == NGX_MESSAGING_BATCH_NONE
+        || mlcf->publish != NGX_HTTP_MESSAGING_PUBLISH_BATCH)
+    {
+        p = ngx_sprintf(p, "{\"error\":\"%s\"}\n", error);
+
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "messaging publish: %s", error);
+
+    } else {
+        p = ngx_sprintf(p, "{\"error\":\"%s\",\"index\":%ui}\n", error,
+                        index);
+
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "messaging publish: %s, publication %ui", error, index);
+    }
+
+    body.len = (size_t) (p - body.data);
+
+    if (status == NGX_HTTP_MESSAGING_PUBLISH_UNPROCESSABLE) {
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Content");
+    }
+
+    return ngx_http_messaging_publish_reply(r, (ngx_uint_t) status, &body);
 }

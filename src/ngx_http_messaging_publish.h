@@ -21,7 +21,10 @@
  *
  * ngx_http_messaging_publish_reply() answers with a body of JSON that lives as
  * long as the request.  ngx_http_messaging_publish_refuse() counts and logs
- * what is refused.  Both return what the request is to be finalized with.
+ * what is refused; ngx_http_messaging_publish_error() also answers with a body
+ * that says why, and of which publication unless "index" is
+ * NGX_MESSAGING_BATCH_NONE.  All of them return what the request is to be
+ * finalized with.
  */
 
 ngx_int_t ngx_http_messaging_publish_handler(ngx_http_request_t *r);
@@ -31,6 +34,8 @@ ngx_int_t ngx_http_messaging_publish_reply(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *body);
 ngx_int_t ngx_http_messaging_publish_refuse(ngx_http_request_t *r,
     ngx_uint_t stat);
+ngx_int_t ngx_http_messaging_publish_error(ngx_http_request_t *r,
+    ngx_uint_t stat, const char *error, ngx_uint_t index);
 
 
 #endif /* _NGX_HTTP_MESSAGING_PUBLISH_H_INCLUDED_ */

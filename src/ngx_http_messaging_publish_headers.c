@@ -6,6 +6,7 @@
 
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_publish_headers.h"
+#include "ngx_messaging_batch.h"
 #include "ngx_messaging_envelope.h"
 
 
@@ -28,6 +29,11 @@ static ngx_http_messaging_publish_header_t
     { ngx_string("Messaging-Except-Connection"),
       offsetof(ngx_http_messaging_publish_headers_t, connection),
       NGX_MESSAGING_ENVELOPE_MAX_CONNECTION,
+      ngx_messaging_printable },
+
+    { ngx_string("Idempotency-Key"),
+      offsetof(ngx_http_messaging_publish_headers_t, key),
+      NGX_MESSAGING_BATCH_MAX_KEY,
       ngx_messaging_printable },
 
     { ngx_null_string, 0, 0, NULL }

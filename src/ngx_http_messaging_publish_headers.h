@@ -22,6 +22,7 @@
 typedef struct {
     ngx_str_t     user;           /* percent-encoded */
     ngx_str_t     connection;
+    ngx_str_t     key;            /* of idempotency */
 } ngx_http_messaging_publish_headers_t;
 
 

@@ -109,12 +109,15 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "auth", "failed", 0, "auth frames that closed the connection" },
 
     { "posts", "accepted", 0, "taken by the broker: 202" },
+    { "posts", "replayed", 0, "taken by the broker before: 202" },
     { "posts", "method", 0, "not a POST: 405" },
     { "posts", "type", 0, "not application/json: 415" },
     { "posts", "too_large", 0, "over messaging_max_message: 413" },
     { "posts", "target", 0, "bad conversation id or channel: 404" },
     { "posts", "invalid", 0, "not a JSON object, or not UTF-8: 400" },
     { "posts", "header", 0, "bad header field: 400" },
+    { "posts", "conflict", 0, "the same is under way: 409" },
+    { "posts", "mismatch", 0, "idempotency key of another frame: 422" },
     { "posts", "unavailable", 0, "not taken by the broker: 503" },
 
     { "stores", "saved", 0, "stored by the backend: 2xx" },
@@ -155,6 +158,7 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "limits", "queued", 0, "connections closed by messaging_max_queued" },
     { "limits", "close_timeout", 0, "Close frames that were not answered" },
     { "limits", "refuse_delay", 0, "refusals that had to wait" },
+    { "limits", "idempotency", 0, "idempotency keys forgotten too early" },
 
     { "sheds", "typing_coalesced", 0, "typing replaced by a later one" },
     { "sheds", "typing", 0, "typing not sent to a slow client" },

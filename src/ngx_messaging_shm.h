@@ -9,6 +9,7 @@
 
 
 #include "ngx_messaging.h"
+#include "ngx_messaging_idempotency.h"
 #include "ngx_messaging_key.h"
 #include "ngx_messaging_refusals.h"
 #include "ngx_messaging_revocations.h"
@@ -103,12 +104,15 @@ typedef enum {
     NGX_MESSAGING_STAT_AUTH_FAILED,
 
     NGX_MESSAGING_STAT_POST_ACCEPTED,
+    NGX_MESSAGING_STAT_POST_REPLAYED,
     NGX_MESSAGING_STAT_POST_METHOD,
     NGX_MESSAGING_STAT_POST_TYPE,
     NGX_MESSAGING_STAT_POST_TOO_LARGE,
     NGX_MESSAGING_STAT_POST_TARGET,
     NGX_MESSAGING_STAT_POST_INVALID,
     NGX_MESSAGING_STAT_POST_HEADER,
+    NGX_MESSAGING_STAT_POST_CONFLICT,
+    NGX_MESSAGING_STAT_POST_MISMATCH,
     NGX_MESSAGING_STAT_POST_UNAVAILABLE,
 
     NGX_MESSAGING_STAT_STORE_SAVED,
@@ -149,6 +153,7 @@ typedef enum {
     NGX_MESSAGING_STAT_LIMIT_QUEUED,
     NGX_MESSAGING_STAT_LIMIT_CLOSE_TIMEOUT,
     NGX_MESSAGING_STAT_LIMIT_REFUSE_DELAY,
+    NGX_MESSAGING_STAT_LIMIT_IDEMPOTENCY,
 
     NGX_MESSAGING_STAT_SHED_TYPING_COALESCED,
     NGX_MESSAGING_STAT_SHED_TYPING,
@@ -247,6 +252,7 @@ typedef struct {
     ngx_messaging_refusals_t    refusals;
     ngx_messaging_revocations_t  *revocations;
     ngx_messaging_verdicts_t   *verdicts;   /* NULL: nobody wanted any */
+    ngx_messaging_idempotency_t  *idempotency;  /* NULL: no key yet */
 
     ngx_messaging_ring_t       *ring;       /* of the broker without Redis, */
     ngx_messaging_wake_t       *wake;       /* NULL if there was none yet */
