@@ -151,6 +151,7 @@ ngx_messaging_revoked_parse(ngx_messaging_revocation_t *rv, u_char *p,
     }
 
     rv->kind = p[0];
+    expires = 0;
 
     p = ngx_messaging_revoked_number(p + 2, last, &rv->before);
 
