@@ -75,6 +75,18 @@ static ngx_conf_enum_t  ngx_http_messaging_publish_modes[] = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_messaging_events_batch_bounds = {
+    ngx_conf_check_num_bounds, 1, 1000
+};
+
+
+/* an entry is 256 bytes of the zone */
+
+static ngx_conf_num_bounds_t  ngx_http_messaging_events_max_bounds = {
+    ngx_conf_check_num_bounds, 1, 16 * 1024 * 1024
+};
+
+
 static ngx_command_t  ngx_http_messaging_commands[] = {
 
     { ngx_string("messaging"),
@@ -314,6 +326,48 @@ static ngx_command_t  ngx_http_messaging_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_messaging_loc_conf_t, store_read_body),
       NULL },
+
+    { ngx_string("messaging_events"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE12,
+      ngx_http_messaging_conf_events,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("messaging_events_delay"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, events_delay),
+      NULL },
+
+    { ngx_string("messaging_events_interval"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, events_interval),
+      NULL },
+
+    { ngx_string("messaging_events_lease"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, events_lease),
+      NULL },
+
+    { ngx_string("messaging_events_batch"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, events_batch),
+      &ngx_http_messaging_events_batch_bounds },
+
+    { ngx_string("messaging_events_max"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_messaging_main_conf_t, events_max),
+      &ngx_http_messaging_events_max_bounds },
 
     { ngx_string("messaging_reject"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -572,6 +626,10 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
      *     conf->verdicts = 0;
      *     conf->max_message = 0;
      *     conf->record = 0;
+     *     conf->events_server = NULL;
+     *     conf->events_stream = { 0, NULL };
+     *     conf->events_maxlen = 0;
+     *     conf->events = 0;
      *     conf->publishers = NULL;
      *     conf->scheme_index = 0;
      *     conf->https_index = 0;
@@ -586,6 +644,12 @@ ngx_http_messaging_create_main_conf(ngx_conf_t *cf)
     conf->max_queued = NGX_CONF_UNSET_SIZE;
     conf->deflate_level = NGX_CONF_UNSET;
     conf->deflate_min_length = NGX_CONF_UNSET_SIZE;
+    conf->events_uri = NGX_CONF_UNSET_PTR;
+    conf->events_delay = NGX_CONF_UNSET_MSEC;
+    conf->events_interval = NGX_CONF_UNSET_MSEC;
+    conf->events_lease = NGX_CONF_UNSET_MSEC;
+    conf->events_batch = NGX_CONF_UNSET_UINT;
+    conf->events_max = NGX_CONF_UNSET_UINT;
 
     if (ngx_array_init(&conf->jwks, cf->pool, 4,
                        sizeof(ngx_http_messaging_jwks_t *))
@@ -624,6 +688,10 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
         ngx_str_set(&mmcf->prefix, "messaging:");
     }
 
+    if (ngx_http_messaging_conf_init_events(cf, mmcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     if (!mmcf->enabled) {
         return NGX_CONF_OK;
     }
@@ -638,7 +706,7 @@ ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf)
                                  NGX_HTTP_MESSAGING_ZONE_SIZE,
                                  &ngx_http_messaging_module, &mmcf->shm,
                                  &mmcf->quotas, &mmcf->verdicts,
-                                 &mmcf->record);
+                                 &mmcf->record, &mmcf->events);
 }
 
 

@@ -107,6 +107,17 @@ typedef struct {
     ngx_int_t                    deflate_level;
     size_t                       deflate_min_length;
 
+    ngx_http_complex_value_t    *events_uri;
+    ngx_http_core_srv_conf_t    *events_server;
+    ngx_str_t                    events_stream;
+    ngx_uint_t                   events_maxlen;
+    ngx_msec_t                   events_delay;
+    ngx_msec_t                   events_interval;
+    ngx_msec_t                   events_lease;
+    ngx_uint_t                   events_batch;
+    ngx_uint_t                   events_max;
+    ngx_uint_t                   events;       /* 0: no, or events_max */
+
     ngx_uint_t                   enabled;      /* a location upgrades, or
                                                   publishes */
     ngx_uint_t                   generation;   /* of this configuration */

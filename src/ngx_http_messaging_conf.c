@@ -22,8 +22,6 @@
 
 static char *ngx_http_messaging_conf_post(ngx_conf_t *cf,
     const char *directive);
-static ngx_http_complex_value_t *ngx_http_messaging_conf_uri(ngx_conf_t *cf,
-    ngx_str_t *uri);
 static ngx_http_complex_value_t *ngx_http_messaging_conf_template(
     ngx_conf_t *cf, ngx_str_t *text);
 
@@ -297,7 +295,7 @@ ngx_http_messaging_conf_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     return ngx_messaging_shm_add(cf, &name, size, &ngx_http_messaging_module,
                                  &mmcf->shm, &mmcf->quotas, &mmcf->verdicts,
-                                 &mmcf->record);
+                                 &mmcf->record, &mmcf->events);
 }
 
 
@@ -554,7 +552,7 @@ ngx_http_messaging_conf_store_read(ngx_conf_t *cf, ngx_command_t *cmd,
 
 /* a template of the URI of a location */
 
-static ngx_http_complex_value_t *
+ngx_http_complex_value_t *
 ngx_http_messaging_conf_uri(ngx_conf_t *cf, ngx_str_t *uri)
 {
     if (uri->len == 0 || (uri->data[0] != '/' && uri->data[0] != '$')) {

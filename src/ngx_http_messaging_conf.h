@@ -41,6 +41,12 @@ char *ngx_http_messaging_conf_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_store_read(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_messaging_conf_events(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_messaging_conf_init_events(ngx_conf_t *cf,
+    ngx_http_messaging_main_conf_t *mmcf);
+ngx_http_complex_value_t *ngx_http_messaging_conf_uri(ngx_conf_t *cf,
+    ngx_str_t *uri);
 char *ngx_http_messaging_conf_access(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_messaging_conf_origins(ngx_conf_t *cf, ngx_command_t *cmd,

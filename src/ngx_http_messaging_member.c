@@ -7,6 +7,7 @@
 #include "ngx_http_messaging.h"
 #include "ngx_http_messaging_control.h"
 #include "ngx_http_messaging_deflate.h"
+#include "ngx_http_messaging_events.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_recheck.h"
 #include "ngx_http_messaging_session.h"
@@ -43,6 +44,7 @@ ngx_http_messaging_session_subscribe(ngx_http_messaging_session_t *s,
     sub->ready = 0;
     sub->typing = 0;
     sub->held = 0;
+    sub->present = 0;
     sub->due = ngx_current_msec + NGX_HTTP_MESSAGING_CONFIRM_TIMEOUT;
 
     ngx_http_messaging_recheck_begin(s, sub);
@@ -90,6 +92,8 @@ ngx_http_messaging_session_unsubscribe(ngx_http_messaging_session_t *s,
     if (sub->typing) {
         ngx_http_messaging_protocol_typing(s, sub, 0);
     }
+
+    ngx_http_messaging_events_part(s, sub);
 
     ngx_messaging_channel_leave(&s->worker->channels, &sub->subscriber);
 
@@ -158,6 +162,7 @@ ngx_http_messaging_session_subscriptions(ngx_http_messaging_session_t *s)
 
         if (sub->ready) {
             sub->ready = 0;
+            ngx_http_messaging_events_join(s, sub);
             ngx_http_messaging_protocol_subscribed(s, sub);
         }
     }

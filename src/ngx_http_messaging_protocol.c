@@ -8,6 +8,7 @@
 #include "ngx_http_messaging_access.h"
 #include "ngx_http_messaging_ask.h"
 #include "ngx_http_messaging_auth.h"
+#include "ngx_http_messaging_events.h"
 #include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
 #include "ngx_http_messaging_recheck.h"
@@ -645,6 +646,7 @@ ngx_http_messaging_protocol_enter(ngx_http_messaging_session_t *s,
     ngx_http_messaging_limit_give(s);
 
     if (rc == NGX_OK) {
+        ngx_http_messaging_events_join(s, sub);
         ngx_http_messaging_protocol_notice(s, "subscribed", conversation);
         return;
     }

@@ -10,6 +10,7 @@
 #include "ngx_http_messaging_deflate.h"
 #include "ngx_http_messaging_delay.h"
 #include "ngx_http_messaging_detach.h"
+#include "ngx_http_messaging_events.h"
 #include "ngx_http_messaging_handshake.h"
 #include "ngx_http_messaging_limit.h"
 #include "ngx_http_messaging_protocol.h"
@@ -184,6 +185,7 @@ ngx_http_messaging_session_open(ngx_http_messaging_session_t *s)
 
     if (s->admitted) {
         ngx_http_messaging_control_open(s);
+        ngx_http_messaging_events_enter(s);
     }
 
     /* frames that came with the request are in its buffer */
@@ -232,6 +234,7 @@ ngx_http_messaging_session_end(ngx_http_messaging_session_t *s)
     worker = s->worker;
 
     ngx_http_messaging_session_unsubscribe(s, NULL);
+    ngx_http_messaging_events_leave(s);
     ngx_http_messaging_ask_forget(s, NULL);
     ngx_http_messaging_store_forget(s);
     ngx_http_messaging_relay_forget(s);

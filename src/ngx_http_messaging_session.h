@@ -115,6 +115,7 @@ typedef struct {
     unsigned                       read_only:1;
     unsigned                       typing:1;     /* the others know */
     unsigned                       held:1;       /* ... do not know yet */
+    unsigned                       present:1;    /* in messaging_events */
 } ngx_http_messaging_subscription_t;
 
 
@@ -170,12 +171,11 @@ struct ngx_http_messaging_session_s {
     uint16_t                           close_code;
     u_char                             barred;        /* close_code, as soon as
                                                          it is open */
+    u_char                             utf8;
 
     ngx_messaging_bucket_t             rate;
     ngx_messaging_bucket_t             typing_rate;
     uint32_t                           refused;       /* over the rate */
-
-    u_char                             utf8;
 
     unsigned                           server_bits:4; /* 0: no compression */
     unsigned                           client_bits:4;
@@ -196,10 +196,12 @@ struct ngx_http_messaging_session_s {
     unsigned                           emptied:1;     /* its queue given up */
     unsigned                           is_posted:1;
     unsigned                           typing_limited:1;  /* was told so */
+    unsigned                           present:1;     /* in messaging_events */
 };
 
 
 typedef struct ngx_http_messaging_control_s  ngx_http_messaging_control_t;
+typedef struct ngx_http_messaging_events_s   ngx_http_messaging_events_t;
 
 
 /* per worker, and so without a lock; owned by the main configuration */
@@ -243,6 +245,7 @@ struct ngx_http_messaging_worker_s {
     int64_t                            clock;         /* less monotonic */
 
     ngx_http_messaging_control_t      *control;
+    ngx_http_messaging_events_t       *events;        /* NULL: off */
 
     ngx_http_messaging_out_t          *free_out;
     ngx_uint_t                         nfree_out;

@@ -8,6 +8,7 @@
 #include "ngx_http_messaging_conf.h"
 #include "ngx_http_messaging_control.h"
 #include "ngx_http_messaging_delay.h"
+#include "ngx_http_messaging_events.h"
 #include "ngx_http_messaging_session.h"
 #include "ngx_http_messaging_stream.h"
 #include "ngx_http_messaging_worker.h"
@@ -279,7 +280,9 @@ ngx_http_messaging_worker_create(ngx_cycle_t *cycle,
 
     worker->broker = broker;
 
-    if (ngx_http_messaging_control_create(worker, cycle->pool) != NGX_OK) {
+    if (ngx_http_messaging_control_create(worker, cycle->pool) != NGX_OK
+        || ngx_http_messaging_events_create(worker, cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -324,6 +327,7 @@ ngx_http_messaging_worker_exit(ngx_cycle_t *cycle)
 
     worker->broker->ops->stop(worker->broker);
     ngx_http_messaging_control_free(worker);
+    ngx_http_messaging_events_free(worker);
 
     ngx_http_messaging_conf_release_jwks(mmcf);
 

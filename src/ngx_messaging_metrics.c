@@ -97,6 +97,9 @@ static ngx_messaging_metrics_family_t  ngx_messaging_metrics_families[] = {
     { NGX_MESSAGING_STAT_ACCESS_KEPT, "access_rechecks_total", "result",
       "members who were asked for again" },
 
+    { NGX_MESSAGING_STAT_EVENTS_SENT, "events_total", "result",
+      "events for the backend, batches that failed, and what was left out" },
+
     { NGX_MESSAGING_STAT_LIMIT_RATE, "limits_total", "limit",
       "limits reached" },
     { NGX_MESSAGING_STAT_SHED_TYPING_COALESCED, "sheds_total", "kind",

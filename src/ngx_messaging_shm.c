@@ -6,6 +6,7 @@
 
 #include "ngx_messaging.h"
 #include "ngx_messaging_counts.h"
+#include "ngx_messaging_presence.h"
 #include "ngx_messaging_shm.h"
 
 #include <openssl/rand.h>
@@ -26,7 +27,9 @@ typedef struct {
     ngx_uint_t                  *quotas;
     ngx_uint_t                  *verdicts;
     size_t                      *record;
+    ngx_uint_t                  *presence;
     ngx_uint_t                   ring;      /* it is there, or is to be */
+    ngx_uint_t                   entries;   /* likewise, of presence */
     ngx_cycle_t                 *cycle;
 } ngx_messaging_shm_conf_t;
 
@@ -43,6 +46,8 @@ static ngx_int_t ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone,
 static ngx_int_t ngx_messaging_shm_init_parts(ngx_shm_zone_t *zone,
     ngx_messaging_shm_t *shm);
 static ngx_int_t ngx_messaging_shm_init_ring(ngx_shm_zone_t *zone,
+    ngx_messaging_shm_t *shm);
+static ngx_int_t ngx_messaging_shm_init_presence(ngx_shm_zone_t *zone,
     ngx_messaging_shm_t *shm);
 static void ngx_messaging_shm_fold(ngx_messaging_shm_t *shm,
     ngx_messaging_slot_t *slot);
@@ -150,6 +155,10 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
     { "access", "withdrawn", 0, "members who had to leave for it" },
     { "access", "failed", 0, "members who could not be asked for again" },
 
+    { "events", "sent", 0, "events the backend, or a stream, has taken" },
+    { "events", "failed", 0, "batches of events that will be sent again" },
+    { "events", "dropped", 0, "users and conversations left out of events" },
+
     { "limits", "rate", 0, "frames refused by messaging_rate" },
     { "limits", "typing_rate", 0, "typing left out by messaging_typing_rate" },
     { "limits", "rate_closed", 0, "connections closed by messaging_rate" },
@@ -220,7 +229,7 @@ ngx_messaging_stat_t  ngx_messaging_shm_stats[] = {
 char *
 ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
     ngx_messaging_shm_t **shm, ngx_uint_t *quotas, ngx_uint_t *verdicts,
-    size_t *record)
+    size_t *record, ngx_uint_t *presence)
 {
     ngx_shm_zone_t            *zone;
     ngx_messaging_shm_conf_t  *conf;
@@ -244,6 +253,7 @@ ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag,
     conf->quotas = quotas;
     conf->verdicts = verdicts;
     conf->record = record;
+    conf->presence = presence;
     conf->cycle = cf->cycle;
 
     zone = ngx_shared_memory_add(cf, name, size, tag);
@@ -274,7 +284,7 @@ static ngx_int_t
 ngx_messaging_shm_check_zone(ngx_shm_zone_t *zone)
 {
     size_t                     size;
-    ngx_uint_t                 n;
+    ngx_uint_t                 n, entries;
     ngx_messaging_shm_conf_t  *conf;
 
     conf = zone->data;
@@ -289,6 +299,17 @@ ngx_messaging_shm_check_zone(ngx_shm_zone_t *zone)
          n++)
     {
         /* void */
+    }
+
+    entries = conf->entries;
+    conf->entries = 0;
+
+    if (entries && ngx_messaging_shm_fits(conf, size, *conf->quotas)) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "zone \"%V\" is too small for \"messaging_events_max "
+                      "%ui\": write \"messaging_zone %V:%uzm;\"",
+                      &zone->shm.name, entries, &zone->shm.name, n);
+        return NGX_ERROR;
     }
 
     if (!ngx_messaging_shm_fits(conf, size, 0)) {
@@ -356,7 +377,12 @@ ngx_messaging_shm_fits(ngx_messaging_shm_conf_t *conf, size_t size,
         pages += 2 * ngx_messaging_shm_processes(conf) * table;
     }
 
-    return (quotas == 0 && conf->ring == 0)
+    if (conf->entries) {
+        pages += ngx_messaging_presence_size(conf->entries) / ngx_pagesize
+                 + 1;
+    }
+
+    return (quotas == 0 && conf->ring == 0 && conf->entries == 0)
            || size >= pages * (ngx_pagesize + sizeof(ngx_slab_page_t));
 }
 
@@ -440,6 +466,9 @@ ngx_messaging_shm_init_zone(ngx_shm_zone_t *zone, void *data)
     /* workers that relay by it may still be there, and may come again */
 
     conf->ring = *conf->record || (old && (*old->shm)->ring);
+    conf->entries = (old && (*old->shm)->presence)
+                    ? ngx_messaging_presence_entries((*old->shm)->presence)
+                    : *conf->presence;
 
     if (ngx_messaging_shm_check_zone(zone) != NGX_OK) {
         return NGX_ERROR;
@@ -526,7 +555,11 @@ ngx_messaging_shm_init_parts(ngx_shm_zone_t *zone, ngx_messaging_shm_t *shm)
         shm->verdicts = verdicts;
     }
 
-    return ngx_messaging_shm_init_ring(zone, shm);
+    if (ngx_messaging_shm_init_ring(zone, shm) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_messaging_shm_init_presence(zone, shm);
 }
 
 
@@ -565,6 +598,51 @@ ngx_messaging_shm_init_ring(ngx_shm_zone_t *zone, ngx_messaging_shm_t *shm)
     }
 
     ngx_messaging_ring_init(shm->ring, cells);
+
+    return NGX_OK;
+}
+
+
+/* workers that have it keep it, whatever the number is by now */
+
+static ngx_int_t
+ngx_messaging_shm_init_presence(ngx_shm_zone_t *zone, ngx_messaging_shm_t *shm)
+{
+    ngx_uint_t                 n;
+    ngx_messaging_shm_conf_t  *conf;
+
+    conf = zone->data;
+    n = *conf->presence;
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    if (shm->presence) {
+
+        if (ngx_messaging_presence_entries(shm->presence) != n) {
+            ngx_log_error(NGX_LOG_WARN, zone->shm.log, 0,
+                          "zone \"%V\" keeps room for events of %ui users and "
+                          "conversations: give \"messaging_zone\" another "
+                          "name or size",
+                          &zone->shm.name,
+                          ngx_messaging_presence_entries(shm->presence));
+        }
+
+        return NGX_OK;
+    }
+
+    shm->presence = ngx_slab_calloc(shm->pool, ngx_messaging_presence_size(n));
+
+    if (shm->presence == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "zone \"%V\" has no room left for \"messaging_events\": "
+                      "give \"messaging_zone\" another name or size",
+                      &zone->shm.name);
+        return NGX_ERROR;
+    }
+
+    ngx_messaging_presence_init(shm->presence, n);
 
     return NGX_OK;
 }

@@ -145,6 +145,10 @@ typedef enum {
     NGX_MESSAGING_STAT_ACCESS_WITHDRAWN,
     NGX_MESSAGING_STAT_ACCESS_FAILED,
 
+    NGX_MESSAGING_STAT_EVENTS_SENT,
+    NGX_MESSAGING_STAT_EVENTS_FAILED,
+    NGX_MESSAGING_STAT_EVENTS_DROPPED,
+
     NGX_MESSAGING_STAT_LIMIT_RATE,
     NGX_MESSAGING_STAT_LIMIT_TYPING_RATE,
     NGX_MESSAGING_STAT_LIMIT_RATE_CLOSED,
@@ -233,6 +237,11 @@ typedef struct {
 } ngx_messaging_slot_t;
 
 
+/* see ngx_messaging_presence.h */
+
+typedef struct ngx_messaging_presence_table_s  ngx_messaging_presence_table_t;
+
+
 typedef struct {
     ngx_slab_pool_t            *pool;       /* what the zone has besides */
 
@@ -256,6 +265,8 @@ typedef struct {
 
     ngx_messaging_ring_t       *ring;       /* of the broker without Redis, */
     ngx_messaging_wake_t       *wake;       /* NULL if there was none yet */
+
+    ngx_messaging_presence_table_t  *presence;      /* likewise */
 } ngx_messaging_shm_t;
 
 
@@ -265,7 +276,8 @@ typedef struct {
  * ngx_messaging_quota.h is an error of the configuration.  If *verdicts is
  * set, it gets a table of them, in up to 1/16 of it.  If *record is not
  * 0, the zone gets a ring, in up to 5/8 of it, for records of up to so many
- * bytes; it is an error if the ring has no room for 64 of them.
+ * bytes; it is an error if the ring has no room for 64 of them.  If *presence
+ * is not 0, it gets a table of ngx_messaging_presence.h for so many.
  *
  * ngx_messaging_shm_supersede() raises the generation of the zone that the
  * configuration before "cycle" had, so that its workers know why they leave.
@@ -294,7 +306,7 @@ typedef struct {
 
 char *ngx_messaging_shm_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     void *tag, ngx_messaging_shm_t **shm, ngx_uint_t *quotas,
-    ngx_uint_t *verdicts, size_t *record);
+    ngx_uint_t *verdicts, size_t *record, ngx_uint_t *presence);
 void ngx_messaging_shm_supersede(ngx_cycle_t *cycle, ngx_messaging_shm_t *shm,
     void *tag);
 ngx_messaging_slot_t *ngx_messaging_shm_claim(ngx_messaging_shm_t *shm);

@@ -51,6 +51,7 @@ my %Series = (
     'access.kept'          => 'access_rechecks_total{result="kept"}',
     'access.withdrawn'     => 'access_rechecks_total{result="withdrawn"}',
     'access.failed'        => 'access_rechecks_total{result="failed"}',
+    'events.*'             => 'events_total{result="*"}',
     'limits.*'             => 'limits_total{limit="*"}',
     'sheds.*'              => 'sheds_total{kind="*"}',
     'closes.*'             => 'closes_total{code="*"}',
