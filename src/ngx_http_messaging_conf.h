@@ -57,6 +57,15 @@ void ngx_http_messaging_conf_merge_rate(ngx_http_messaging_rate_t *conf,
     ngx_http_messaging_rate_t *prev, ngx_uint_t rate, ngx_uint_t burst);
 
 
+/* of defaults.c, in which directives get their values where none is written */
+
+void *ngx_http_messaging_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_messaging_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_http_messaging_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_messaging_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+
 /*
  * ngx_http_messaging_conf_watch_jwks() looks after the JWK set files of a
  * worker: one that has changed is read again, and one that cannot be used is
