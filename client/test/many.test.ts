@@ -300,6 +300,18 @@ test('unavailable: asked again with backoff, then failed', async () => {
 });
 
 
+test('one that nobody wants any more is not asked for again', async () => {
+    const { world, client } = await connected();
+
+    client.subscribe(7);
+    world.socket.receive({ type: 'error', code: 'unavailable', message: 'm',
+                           conversation_id: 7 });
+    client.unsubscribe(7);
+    await world.advance(20000);
+    assert.deepEqual(world.socket.frames('subscribe'), [subscribe(7)]);
+});
+
+
 test('an error of a frame leaves the conversation connected', async () => {
     const { world, client } = await connected();
     const seven = client.subscribe(7);
@@ -408,6 +420,33 @@ test('a conversation that one returns to is still there, of some',
     }
 
     assert.notEqual(client.conversation(1), first);
+});
+
+
+test('those used last are remembered longest', async () => {
+    const { client } = await connected();
+
+    const visit = (id: number) => {
+        const conversation = client.subscribe(id);
+
+        client.unsubscribe(id);
+
+        return conversation;
+    };
+
+    const first = visit(1);
+
+    for (let i = 2; i < 20; i++) {
+        visit(i);
+    }
+
+    visit(1);
+
+    for (let i = 20; i < 35; i++) {
+        visit(i);
+    }
+
+    assert.equal(client.conversation(1), first);
 });
 
 
