@@ -91,13 +91,12 @@ export class MessageList {
             });
         }
 
-        const first = !this.announced.has(id)
-                      && (sender === undefined || !this.announced.has(sender));
+        const first = !this.announced.has(id);
 
         this.know(id, this.seen, this.announced);
 
         if (sender !== undefined) {
-            this.know(sender, this.seen, this.announced);
+            this.know(sender, this.seen);
         }
 
         return first;
@@ -259,7 +258,12 @@ export class MessageList {
     private confirm(entry: ChatMessage, message: Partial<Message>): void {
         const { error: _, ...rest } = entry;
 
-        this.items = this.items.filter((other) => other !== entry);
+        /* a history without client_ids may have brought it already */
+
+        this.items = this.items.filter(
+            (other) => other !== entry
+                       && (message.id === undefined
+                           || other.id !== message.id));
 
         this.insert({ ...rest, ...message, id: message.id ?? entry.id,
                       key: entry.key, status: 'sent' });

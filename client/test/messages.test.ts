@@ -885,6 +885,28 @@ test('an echo that was missed in the gap settles what was sent',
 });
 
 
+test('one that the history knows by its id alone is not there twice',
+     async () => {
+    const history: unknown[] = [];
+    const heard: unknown[] = [];
+
+    const { world, conversation } = await chatting({
+        fetchMessages: () => history
+    });
+
+    conversation.onMessage((m) => heard.push(m.id));
+    conversation.send('hi');
+    history.push(message(9, 1));
+    await comeBack(world);
+    world.socket.receive({ type: 'ack', client_id: 'id-1', id: 9 });
+    world.socket.receive(newMessage(9, 1, 'id-1'));
+
+    assert.deepEqual(conversation.messages.map((m) => [m.id, m.status]),
+                     [[9, 'sent']]);
+    assert.deepEqual(heard, [9]);
+});
+
+
 test('resync fetches once within the time it says', async () => {
     let calls = 0;
 
