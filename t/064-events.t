@@ -730,7 +730,7 @@ invalid parameter "maxlen=5"
 === TEST 25: the interval
 --- http_config
 messaging_events_interval 99ms;
-messaging_events stream=x;
+--- config eval: $::Post
 --- must_die
 --- error_log
 "messaging_events_interval" must not be under 100ms
@@ -740,7 +740,7 @@ messaging_events stream=x;
 === TEST 26: the lease
 --- http_config
 messaging_events_lease 2900ms;
-messaging_events stream=x;
+--- config eval: $::Post
 --- must_die
 --- error_log
 "messaging_events_lease" must be at least three times "messaging_events_interval"
@@ -757,13 +757,13 @@ value must be between 1 and 1000
 
 
 === TEST 28: a zone that is too small
+--- messaging_http
 --- http_config
-messaging_zone small:4m;
-messaging_events stream=x;
---- config eval: $::Locations
+messaging_zone small:13m;
+--- config eval: $::Post
 --- must_die
 --- error_log
-zone "small" is too small for "messaging_events_max 16384": write "messaging_zone small:5m;"
+zone "small" is too small for "messaging_events_max 16384": write "messaging_zone small:14m;"
 
 
 
