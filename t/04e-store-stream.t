@@ -235,6 +235,7 @@ bob: send {"type":"ping"}
 bob: recv {"type":"pong"}
 nginx: reload
 bob: expect_close 1012
+wait 500ms
 redis: continue
 redis: expect_answer XLEN in8 => 60
 nginx: status stores.queued 60
