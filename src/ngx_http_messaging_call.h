@@ -75,6 +75,8 @@ struct ngx_http_messaging_call_s {
  * _call_header() one whose name is static; _call_headers() adds those of the
  * handshake "r" that mean something to a backend, but none that begins with
  * "X-Messaging-".
+ * ngx_http_messaging_call_host() only sets its "Host", if there was one, and
+ * $host.
  * ngx_http_messaging_call_pack() writes to "p" what _call_headers() and the
  * "args" of _call_start() need of a handshake "r" that will be gone by then;
  * with p == NULL it only returns the length.  _call_unpack() is for these
@@ -115,6 +117,8 @@ ngx_int_t ngx_http_messaging_call_header(ngx_http_messaging_call_t *call,
     const char *name, ngx_str_t *value);
 ngx_int_t ngx_http_messaging_call_add(ngx_http_messaging_call_t *call,
     ngx_str_t *name, ngx_str_t *value);
+ngx_int_t ngx_http_messaging_call_host(ngx_http_messaging_call_t *call,
+    ngx_str_t *host, ngx_str_t *server);
 ngx_int_t ngx_http_messaging_call_headers(ngx_http_messaging_call_t *call,
     ngx_http_request_t *r);
 size_t ngx_http_messaging_call_pack(ngx_http_request_t *r, u_char *p);

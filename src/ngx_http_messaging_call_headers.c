@@ -22,6 +22,8 @@ static ngx_uint_t ngx_http_messaging_call_is_token(
 static ngx_int_t ngx_http_messaging_call_argument(
     ngx_http_messaging_call_t *call, ngx_http_messaging_loc_conf_t *conf,
     ngx_str_t *token, ngx_str_t *args);
+static ngx_int_t ngx_http_messaging_call_server(
+    ngx_http_messaging_call_t *call, ngx_str_t *server);
 
 
 ngx_int_t
@@ -56,13 +58,38 @@ ngx_http_messaging_call_headers(ngx_http_messaging_call_t *call,
         }
     }
 
-    /* "Host" was read as such, and may have come in the request line */
+    return ngx_http_messaging_call_server(call, &r->headers_in.server);
+}
 
-    call->request->headers_in.server.len = r->headers_in.server.len;
-    call->request->headers_in.server.data = ngx_pstrdup(call->request->pool,
-                                                    &r->headers_in.server);
 
-    return call->request->headers_in.server.data ? NGX_OK : NGX_ERROR;
+ngx_int_t
+ngx_http_messaging_call_host(ngx_http_messaging_call_t *call, ngx_str_t *host,
+    ngx_str_t *server)
+{
+    if (host->len
+        && ngx_http_messaging_call_header(call, "Host", host) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_messaging_call_server(call, server);
+}
+
+
+/* "Host" was read as such, and may have come in the request line */
+
+static ngx_int_t
+ngx_http_messaging_call_server(ngx_http_messaging_call_t *call,
+    ngx_str_t *server)
+{
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    r->headers_in.server.len = server->len;
+    r->headers_in.server.data = ngx_pstrdup(r->pool, server);
+
+    return r->headers_in.server.data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -116,11 +143,8 @@ ngx_int_t
 ngx_http_messaging_call_unpack(ngx_http_messaging_call_t *call,
     ngx_str_t *packed, ngx_str_t *args)
 {
-    u_char              *p, *last;
-    ngx_str_t            name, value;
-    ngx_http_request_t  *r;
-
-    r = call->request;
+    u_char     *p, *last;
+    ngx_str_t   name, value;
 
     p = packed->data;
     last = p + packed->len;
@@ -128,10 +152,7 @@ ngx_http_messaging_call_unpack(ngx_http_messaging_call_t *call,
     p = ngx_http_messaging_call_read(p, args);
     p = ngx_http_messaging_call_read(p, &value);
 
-    r->headers_in.server.len = value.len;
-    r->headers_in.server.data = ngx_pstrdup(r->pool, &value);
-
-    if (r->headers_in.server.data == NULL) {
+    if (ngx_http_messaging_call_server(call, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -137,13 +137,22 @@ static ngx_http_messaging_store_t *
 ngx_http_messaging_store_open(ngx_http_messaging_session_t *s)
 {
     u_char                      *p;
-    ngx_str_t                   *address;
+    ngx_str_t                   *address, *server, host;
     ngx_http_messaging_store_t  *store;
 
+    /* the first token is that of the handshake, whose request is still here */
+
     address = &s->connection->addr_text;
+    server = &s->request->headers_in.server;
+    ngx_str_null(&host);
+
+    if (s->request->headers_in.host) {
+        host = s->request->headers_in.host->value;
+    }
 
     store = ngx_calloc(sizeof(ngx_http_messaging_store_t) + s->user.len
-                       + address->len, s->connection->log);
+                       + address->len + server->len + host.len,
+                       s->connection->log);
     if (store == NULL) {
         return NULL;
     }
@@ -161,7 +170,15 @@ ngx_http_messaging_store_open(ngx_http_messaging_session_t *s)
 
     store->address.data = p;
     store->address.len = address->len;
-    ngx_memcpy(p, address->data, address->len);
+    p = ngx_cpymem(p, address->data, address->len);
+
+    store->server.data = p;
+    store->server.len = server->len;
+    p = ngx_cpymem(p, server->data, server->len);
+
+    store->host.data = p;
+    store->host.len = host.len;
+    ngx_memcpy(p, host.data, host.len);
 
     ngx_queue_init(&store->messages);
 

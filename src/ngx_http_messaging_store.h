@@ -46,6 +46,8 @@ struct ngx_http_messaging_store_s {
     ngx_http_messaging_loc_conf_t     *conf;
     ngx_str_t                          user;      /* as in the session */
     ngx_str_t                          address;
+    ngx_str_t                          host;      /* the header; or empty */
+    ngx_str_t                          server;    /* $host, of the handshake */
     ngx_str_t                          token;     /* if it is asked for */
     ngx_str_t                          jti;       /* likewise; may be empty */
 

@@ -62,7 +62,9 @@ ngx_http_messaging_store_headers(ngx_http_messaging_store_t *store,
 
     ngx_str_set(&accept, "application/json");
 
-    if (ngx_http_messaging_call_header(call, "Accept", &accept) != NGX_OK
+    if (ngx_http_messaging_call_host(call, &store->host, &store->server)
+        != NGX_OK
+        || ngx_http_messaging_call_header(call, "Accept", &accept) != NGX_OK
         || ngx_http_messaging_call_header(call, "X-Messaging-User",
                                           &store->user)
            != NGX_OK

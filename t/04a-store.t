@@ -325,3 +325,30 @@ ann: {"user_id":1,"exp":"+60"}
 ann: connect /ws/messaging/7/?token=$jwt_ann
 ann: send {"type":"message","content":"x","client_id":"a"}
 ann: recv_unordered {"type":"ack","client_id":"a","id":"<int>","created_at":"<now>"} {"type":"new_message","...":0}
+
+
+
+=== TEST 15: the backend is asked at the host that the client has asked
+--- http_config eval: $::Backend
+--- config eval
+main::locations('/api/', <<'EOC') =~ s{messaging_store /store;}{}r
+        messaging_store /by/$host;
+        location /by/ {
+            internal;
+            proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/backend.sock;
+            proxy_set_header Idempotency-Key $host,$http_host;
+        }
+EOC
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann: header Host: Chat.Example:8080
+ann: connect /ws/messaging/7/?token=$jwt_ann
+ann: ignore /new_message/
+ann: send {"type":"message","content":"x"}
+nginx: expect_access_log /\/by\/chat\.example user=1 conversation=7 key=chat\.example,Chat\.Example:8080 /
+bob: header Host: other.example
+bob: connect /ws/messaging/7/?token=$jwt_ann
+bob: ignore /new_message/
+bob: send {"type":"message","content":"y"}
+nginx: expect_access_log /\/by\/other\.example user=1 conversation=7 key=other\.example,other\.example /

@@ -60,6 +60,27 @@ ngx_slab_free(ngx_slab_pool_t *pool, void *p)
 }
 
 
+size_t
+ngx_messaging_presence_size(ngx_uint_t n)
+{
+    return 0;
+}
+
+
+void
+ngx_messaging_presence_init(ngx_messaging_presence_table_t *table,
+    ngx_uint_t n)
+{
+}
+
+
+ngx_uint_t
+ngx_messaging_presence_entries(ngx_messaging_presence_table_t *table)
+{
+    return 0;
+}
+
+
 void
 ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
     const char *fmt, ...)
