@@ -10,6 +10,7 @@
 #include "../../src/ngx_messaging_shm.c"
 #include "../../src/ngx_messaging_verdicts.c"
 #include "unit.h"
+#include "shm_stubs.h"
 
 #include <sys/wait.h>
 
@@ -25,75 +26,11 @@ static pid_t shm_process(void);
 static ngx_messaging_shm_t  shm;
 
 
-/* what the zone's own functions call, and no test here does */
-
 volatile ngx_msec_t   ngx_current_msec = 1000000;
 volatile ngx_time_t  *ngx_cached_time;
 ngx_pid_t             ngx_pid;
 ngx_uint_t            ngx_pagesize = 4096;
 ngx_module_t          ngx_core_module;
-
-
-void *
-ngx_palloc(ngx_pool_t *pool, size_t size)
-{
-    return NULL;
-}
-
-
-ngx_shm_zone_t *
-ngx_shared_memory_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
-{
-    return NULL;
-}
-
-
-void *
-ngx_slab_calloc(ngx_slab_pool_t *pool, size_t size)
-{
-    return NULL;
-}
-
-
-void
-ngx_slab_free(ngx_slab_pool_t *pool, void *p)
-{
-}
-
-
-size_t
-ngx_messaging_presence_size(ngx_uint_t n)
-{
-    return 0;
-}
-
-
-void
-ngx_messaging_presence_init(ngx_messaging_presence_table_t *table,
-    ngx_uint_t n)
-{
-}
-
-
-ngx_uint_t
-ngx_messaging_presence_entries(ngx_messaging_presence_table_t *table)
-{
-    return 0;
-}
-
-
-void
-ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
-    const char *fmt, ...)
-{
-}
-
-
-void ngx_cdecl
-ngx_conf_log_error(ngx_uint_t level, ngx_conf_t *cf, ngx_err_t err,
-    const char *fmt, ...)
-{
-}
 
 
 int
