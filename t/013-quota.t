@@ -421,7 +421,7 @@ EOS
 === TEST 13: a zone without room for the counts is refused, and says what it takes
 --- not_in: embedded (the zone is too small to relay, which is refused first)
 --- http_config
-messaging_zone chat:400k;
+messaging_zone chat:448k;
 messaging_user_connections 10;
 --- must_die
 --- error_log eval
@@ -432,7 +432,7 @@ qr/\[emerg\] .*zone "chat" is too small for "messaging_user_connections" or "mes
 === TEST 14: also at a reload, which leaves everything as it was
 --- not_in: embedded (the zone is too small to relay, which is refused first)
 --- http_config
-messaging_zone chat:400k;
+messaging_zone chat:448k;
 include quota.conf;
 --- conf_files
 >>> quota.conf
