@@ -541,6 +541,11 @@ ngx_http_messaging_protocol_subscribe(ngx_http_messaging_session_t *s,
         return;
     }
 
+    if (ngx_http_messaging_ask_find(s, conversation)) {
+        /* there will be an answer, also if it is in a list by now */
+        return;
+    }
+
     if (ngx_http_messaging_access_check(s->conf, s->access, conversation)
         == NGX_OK)
     {
@@ -551,11 +556,6 @@ ngx_http_messaging_protocol_subscribe(ngx_http_messaging_session_t *s,
     if (!ngx_http_messaging_asks(s->conf)) {
         ngx_http_messaging_relay_error(s, conversation, "access_denied",
                                        "no access to this conversation");
-        return;
-    }
-
-    if (ngx_http_messaging_ask_find(s, conversation)) {
-        /* there will be an answer */
         return;
     }
 

@@ -33,6 +33,7 @@ map $http_x_messaging_conversation $answer_of {
     default    '{}';
     ""         '{"name":"Zoe","conversations":[11,"12"]}';
     name       '{"name":"Änn","extra":[1]}';
+    list       '{"conversations":[7]}';
     read       '{"read_only":true}';
     write      '{"read_only":false,"name":null}';
     bad1       '{"read_only":true';
@@ -438,3 +439,34 @@ c2: connect /ws/messaging/7/?token=$jwt_ann&x=x
 c2: expect_close 1013
 c3: connect /ws/messaging/7/?token=$jwt_ann
 c3: expect_close 1013
+
+
+
+=== TEST 16: a list names a conversation that is being asked for
+--- http_config eval
+"$::Backend" . <<'EOC'
+map $http_x_messaging_conversation $asked {
+    default    /slow;
+    ""         /json;
+    list       /json;
+}
+EOC
+--- config eval: main::locations('$asked')
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann: connect /ws/messaging/?token=$jwt_ann
+ann: send {"type":"subscribe","conversation_id":7}
+ann: recv {"type":"subscribed","conversation_id":7}
+ann: send {"type":"unsubscribe","conversation_id":7}
+ann: recv {"type":"unsubscribed","conversation_id":7}
+ann: send {"type":"subscribe","conversation_id":7}
+ann: send {"type":"subscribe","conversation_id":"list"}
+ann: recv {"type":"subscribed","conversation_id":"list"}
+# it is a member once, and told so once
+ann: send {"type":"subscribe","conversation_id":7}
+ann: not_before 1s recv {"type":"subscribed","conversation_id":7}
+nginx: status subscriptions 2
+ann: send {"type":"message","conversation_id":7,"content":"a"}
+ann: recv {"type":"new_message","conversation_id":7,"...":0}
+ann: recv_none 200ms
