@@ -612,6 +612,13 @@ ngx_http_messaging_session_close(ngx_http_messaging_session_t *s,
         s->failed = 1;
     }
 
+    if (s->open && ngx_http_messaging_store_full(s)
+        && s->connection->read->ready)
+    {
+        /* what was not read meanwhile, which may have the client's answer */
+        ngx_post_event(s->connection->read, &ngx_posted_events);
+    }
+
     s->closing = 1;
     s->close_code = code;
     s->close_due = ngx_current_msec + s->conf->close_timeout;
