@@ -362,8 +362,11 @@ ngx_http_messaging_call_body(ngx_http_messaging_call_t *call, ngx_str_t *type,
     cl->buf = b;
     cl->next = NULL;
 
-    r->request_body->bufs = cl;
-    r->request_body->buf = b;
+    if (body->len) {
+        /* nginx warns of an empty buffer */
+        r->request_body->bufs = cl;
+        r->request_body->buf = b;
+    }
 
     r->headers_in.content_length_n = (off_t) body->len;
 

@@ -352,3 +352,41 @@ bob: connect /ws/messaging/7/?token=$jwt_ann
 bob: ignore /new_message/
 bob: send {"type":"message","content":"y"}
 nginx: expect_access_log /\/by\/other\.example user=1 conversation=7 key=other\.example,other\.example /
+
+
+
+=== TEST 16: who is closed while the backend is waited for is read again
+--- http_config eval: $::Backend
+--- config eval: main::locations('/stuck', 'messaging_rate off; messaging_store_timeout 8s; messaging_close_timeout 30s;')
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- allow_log
+messaging call timed out
+--- websocket
+ann: connect /ws/messaging/7/?token=$jwt_ann
+ann: send {"type":"message","content":"x","client_id":"0"}
+ann: recv_unordered {"type":"ack","client_id":"0","...":0} {"type":"new_message","...":0}
+jwt: short {"user_id":1,"exp":"+3"}
+bob: connect /ws/messaging/7/?token=$jwt_short
+bob: cork
+bob: send_series 1..16 {"type":"message","content":"x%d","client_id":"%d"}
+bob: uncork
+nginx: status messages.in 17
+bob: close 1000
+bob: within 5s expect_close 4001 token expired
+ann: ignore /new_message/
+nginx: status limits.close_timeout 0
+
+
+
+=== TEST 17: a body that turns out empty
+--- http_config eval: $::Backend
+--- config eval: main::locations('/api/messages/', 'messaging_store_body $arg_nothing;')
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+ann: connect /ws/messaging/7/?token=$jwt_ann
+ann: send {"type":"message","content":"x","client_id":"a"}
+ann: recv_unordered {"type":"ack","client_id":"a","...":0} {"type":"new_message","...":0}
+nginx: expect_access_log /stored POST \/api\/messages\/ user=1 .* body=;/
+nginx: no_log /\[alert\]/
