@@ -604,6 +604,14 @@ ngx_messaging_broker_local_turn(ngx_event_t *ev)
     ngx_messaging_wake_send(bl->broker.shm->wake, &bl->wake, bl->slot);
     ngx_messaging_broker_local_finish(bl);
 
+    if (ev->posted) {
+
+        /* who publishes as soon as he is told has others go first, too */
+
+        ngx_delete_posted_event(ev);
+        ngx_post_event(ev, &ngx_posted_next_events);
+    }
+
     rc = ngx_messaging_broker_local_drain(bl);
 
     if (rc == NGX_AGAIN && !ev->posted) {

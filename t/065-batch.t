@@ -384,3 +384,43 @@ GET /publish
 --- error_code: 405
 --- error_log
 location "/publish" has "messaging_publish batch" and nothing that says who may publish
+
+
+
+=== TEST 13: without Redis, too, others have their turn meanwhile
+--- messaging_http
+messaging_zone large:64m;
+--- config eval
+$::Locations . <<'EOC'
+        location = /large {
+            messaging_publish batch;
+            messaging_max_message 130000;
+            client_max_body_size 20m;
+            allow 127.0.0.1;
+            deny all;
+        }
+EOC
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket eval
+my $body = '{"publications":[{"conversation_id":7,"frame":{"n":1}},'
+           . '{"conversation_ids":[' . (CORE::join ',', 1001 .. 10998)
+           . '],"frame":{"x":"' . 'x' x 120000 . '"}},'
+           . '{"conversation_id":7,"frame":{"n":3}}]}';
+my $length = length $body;
+$body =~ s/"/\\"/g;
+my @pieces = unpack '(a30000)*', $body;
+<<"EOS" . main::post('{"conversation_id":7,"frame":{"n":2}}') . <<'EOS'
+nginx: workers 1
+nginx: reload
+nginx: expect_workers 1
+ann:   connect /ws/messaging/7/?token=\$jwt_ann
+large: open
+large: bytes "POST /large HTTP/1.1\\r\\nHost: a\\r\\nContent-Type: application/json\\r\\nContent-Length: $length\\r\\n\\r\\n" @{[map { "\"$_\" " } @pieces]}
+ann:   recv_raw {"n":1}
+EOS
+ann:   recv_raw {"n":2}
+ann:   recv_raw {"n":3}
+nginx: status broker.published 10001
+nginx: status broker.publish_failed 0
+EOS
