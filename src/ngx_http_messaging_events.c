@@ -29,6 +29,10 @@
 #define NGX_HTTP_MESSAGING_EVENTS_BACKOFF  30000        /* ms */
 #define NGX_HTTP_MESSAGING_EVENTS_LOG      60000        /* ms */
 
+/* no place of the queue */
+
+#define NGX_HTTP_MESSAGING_EVENTS_NOWHERE  ((ngx_uint_t) -1)
+
 
 /* what was refused is tried again, later and later */
 
@@ -519,6 +523,12 @@ ngx_http_messaging_events_answered(void *data,
 
         events->fresh = 1;
         events->nchanges = 0;
+
+        /* what is being posted may be of a queue that is gone, too: of the
+           one there is now it must not be taken off */
+
+        events->head = NGX_HTTP_MESSAGING_EVENTS_NOWHERE;
+        events->done = 0;
 
     } else {
         ngx_http_messaging_events_answer(events, &answer);

@@ -783,3 +783,33 @@ redis: expect_answer LINDEX messaging:@events:queue -1 => /user_connected/
 redis: expect_answer LLEN messaging:@events:queue => 65536
 nginx: remove_file down
 EOS
+
+
+
+=== TEST 30: Redis loses all while the backend refuses: what is told again is not taken for what was posted
+--- http_config eval: "$::Backend\nmessaging_events_batch 2;"
+--- config eval: $::Post
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+bob: {"user_id":"b","exp":"+60"}
+--- websocket eval
+main::with_events(<<'EOS')
+nginx: write_file down "x"
+ann: connect /ws/messaging/7/?token=$jwt_ann
+nginx: expect_log /messaging events were not taken by the backend, status 503/
+bob: connect /ws/messaging/x/?token=$jwt_bob
+redis: expect_answer LLEN messaging:@events:queue => 4
+ann: close
+ann: expect_close none
+redis: expect_answer LLEN messaging:@events:queue => 6
+redis: command FLUSHALL
+redis: expect_answer LLEN messaging:@events:queue => 2
+redis: expect_answer LINDEX messaging:@events:queue 0 => /user_connected/
+nginx: remove_file down
+told: user_connected 1
+told: joined 1 7
+told: user_connected "b"
+told: joined "b" "x"
+nginx: status events.sent 4
+redis: expect_answer LLEN messaging:@events:queue => 0
+EOS
