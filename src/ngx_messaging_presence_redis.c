@@ -19,10 +19,11 @@
 
 
 /*
- * KEYS: the prefix, the stream.  ARGV: the host, its lease, whether it is
- * fresh, MAXLEN, the limit of the queue, how many are wanted of it, where
- * those began that were posted, and how many, now; then for each change "+"
- * or "-", the user and the conversation (or nothing) as JSON, and the time.
+ * KEYS: the prefix and, if there is one, the stream: an empty key is nobody's
+ * in an ACL.  ARGV: the host, its lease, whether it is fresh, MAXLEN, the
+ * limit of the queue, how many are wanted of it, where those began that were
+ * posted, and how many, now; then for each change "+" or "-", the user and the
+ * conversation (or nothing) as JSON, and the time.
  *
  * The type of the stream is looked at first: a command that fails later would
  * leave half of it done.
@@ -30,7 +31,7 @@
 
 static char  ngx_messaging_presence_redis_script[] =
 
-"local base,stream,me=KEYS[1],KEYS[2],ARGV[1]\n"
+"local base,stream,me=KEYS[1],KEYS[2] or '',ARGV[1]\n"
 "local lease,maxlen,limit=tonumber(ARGV[2]),ARGV[4],tonumber(ARGV[5])\n"
 "local want,from,done=tonumber(ARGV[6]),ARGV[7],tonumber(ARGV[8])\n"
 "local now=ARGV[9]\n"
@@ -201,16 +202,23 @@ ngx_messaging_presence_redis_args(ngx_str_t *argv, u_char *p,
     argv[1].data = (u_char *) ngx_messaging_presence_redis_script;
     argv[1].len = sizeof(ngx_messaging_presence_redis_script) - 1;
 
-    ngx_str_set(&argv[2], "2");
+    if (report->stream.len) {
+        ngx_str_set(&argv[2], "2");
+
+    } else {
+        ngx_str_set(&argv[2], "1");
+    }
 
     start = p;
     p = ngx_sprintf(p, "%V@events:", &report->prefix);
     argv[3].data = start;
     argv[3].len = p - start;
 
-    argv[4] = report->stream;
+    n = 4;
 
-    n = 5;
+    if (report->stream.len) {
+        argv[n++] = report->stream;
+    }
 
     start = p;
     p = ngx_sprintf(p, "%uA-%ui", presence->shm->host_token,

@@ -813,3 +813,26 @@ told: joined "b" "x"
 nginx: status events.sent 4
 redis: expect_answer LLEN messaging:@events:queue => 0
 EOS
+
+
+
+=== TEST 31: the same with a backend: the queue is under the prefix, and nothing else is touched
+--- redis_args: --port $TEST_NGINX_REDIS_PORT --user chat on >s3cret ~messaging:@host:* ~messaging:@revoked:* ~messaging:@events:* &messaging:* -@all +select +client|setname +ping +subscribe +unsubscribe +publish +set +get +expire +append +getrange +eval +type +time +exists +incrby +zadd +zscore +zrangebyscore +zrem +sadd +srem +spop +srandmember +hget +hset +hdel +hlen +llen +lrange +rpush +ltrim
+--- messaging_http
+messaging_redis redis://chat:s3cret@127.0.0.1:$TEST_NGINX_REDIS_PORT;
+--- http_config eval: $::Backend
+--- config eval: $::Post
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket eval
+main::with_events(<<'EOS')
+ann: connect /ws/messaging/7/?token=$jwt_ann
+told: user_connected 1
+told: joined 1 7
+ann: close
+ann: expect_close none
+told: left 1 7
+told: user_disconnected 1
+redis: expect_answer LLEN messaging:@events:queue => 0
+nginx: status events.failed 0
+EOS
