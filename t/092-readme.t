@@ -79,7 +79,8 @@ my ($frames) = $readme =~ /^## Frames\n(.*?)^## /ms;
 my %error = map { $_ => 1 }
             map { slurp($_) =~ /"(invalid_json|invalid_frame|unknown_type
                                   |too_large|access_denied|unavailable
-                                  |rate_limited)"/gx }
+                                  |rate_limited|overloaded|rejected
+                                  |unauthorized|unknown)"/gx }
             glob 'src/*.c';
 my %listed = map { $_ => 1 } $frames =~ /^\| `([a-z]+_?[a-z]*)` \| [^|]*\|$/gm;
 ok($listed{$_}, "error $_") for sort keys %error;
