@@ -13,11 +13,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -26,6 +23,8 @@ import type {
     ClientOptions, Conversation, MessagingClient, OpenOptions
 } from 'nginx-messaging-client';
 import { WebSocket } from 'ws';
+
+import { children, freePort, sign } from './module.js';
 
 
 const root = resolve('..');
@@ -38,37 +37,10 @@ let nginx: ChildProcess | undefined;
 const open: (Conversation | MessagingClient)[] = [];
 
 
-function b64(text: string | Buffer): string {
-    return Buffer.from(text).toString('base64url');
-}
-
-
 /* a token of a user that ends in so many seconds */
 
 function token(user_id: number, seconds = 3600, more = {}): string {
-    const exp = Date.now() / 1000 + seconds;
-
-    const signed = [
-        b64(JSON.stringify({ alg: 'HS256', typ: 'JWT' })),
-        b64(JSON.stringify({ user_id, name: `User ${user_id}`, exp, ...more }))
-    ].join('.');
-
-    return `${signed}.${b64(createHmac('sha256', key).update(signed)
-                                                     .digest())}`;
-}
-
-
-async function freePort(): Promise<number> {
-    const server = createServer().listen(0, '127.0.0.1');
-
-    await once(server, 'listening');
-
-    const { port: free } = server.address() as AddressInfo;
-
-    server.close();
-    await once(server, 'close');
-
-    return free;
+    return sign(key, user_id, `User ${user_id}`, seconds, more);
 }
 
 
@@ -79,14 +51,6 @@ async function answers(): Promise<boolean> {
     } catch {
         return false;
     }
-}
-
-
-function workers(): number[] {
-    const pid = nginx?.pid;
-
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-           .trim().split(' ').filter((text) => text !== '').map(Number);
 }
 
 
@@ -449,7 +413,7 @@ test('all workers are killed: everybody comes back, nothing is lost',
 
     await Promise.all([ann, bob, eve].map(connected));
 
-    const before = workers();
+    const before = children(nginx!.pid!);
 
     assert.equal(before.length, 2);
     before.forEach((pid) => process.kill(pid, 'SIGKILL'));

@@ -6,7 +6,7 @@
 /*
  * Bundles each test file with what it tests into .test/, and runs them with
  * Node's own runner.  Files may be named: util/test.mjs test/typing.test.ts.
- * The one that needs an nginx, test/real.e2e.ts, is run only if it is.
+ * Those that need an nginx, test/*.e2e.ts, are run only if they are.
  */
 
 
