@@ -68,8 +68,8 @@ struct ngx_http_messaging_control_s {
     ngx_http_messaging_control_walk_t  walk;
     ngx_http_messaging_control_walk_t  waiting;
 
-    ngx_uint_t                         heard;        /* the channel, and had */
-    ngx_atomic_uint_t                  lost;         /* so many connections */
+    ngx_uint_t                         heard;        /* broker->listening, */
+    ngx_atomic_uint_t                  lost;         /* and so many lost */
 
     ngx_uint_t                         dropped;      /* since the last line */
     ngx_msec_t                         logged;       /* 0: not yet */
@@ -379,7 +379,9 @@ ngx_http_messaging_control_missed(void *data)
         ngx_http_messaging_verdict_forget(worker, &any, &any);
     }
 
-    control->heard = 1;
+    /* the connection for commands may be back before that which listens */
+
+    control->heard = worker->broker->listening;
     control->lost = worker->slot->stats[NGX_MESSAGING_STAT_REDIS_LOST];
 
     ngx_http_messaging_control_gap(control);
@@ -391,6 +393,7 @@ ngx_http_messaging_control_hears(ngx_http_messaging_worker_t *worker)
 {
     return worker->broker->redis == NULL
            || (worker->control->heard
+               && worker->control->heard == worker->broker->listening
                && worker->control->lost
                   == worker->slot->stats[NGX_MESSAGING_STAT_REDIS_LOST]);
 }

@@ -82,6 +82,8 @@ struct ngx_messaging_broker_s {
     void                         (*control)(void *data, ngx_str_t *payload);
     void                         (*control_gap)(void *data);
     void                          *control_data;
+    ngx_uint_t                     listening;   /* to it: 0, not now; else how
+                                                   many times it has begun */
 
     ngx_uint_t                     dropped;     /* since the last line */
     ngx_msec_t                     logged;      /* 0: not yet */

@@ -77,6 +77,8 @@ ngx_messaging_broker_control_timer(ngx_event_t *ev)
 void
 ngx_messaging_broker_control_lost(ngx_messaging_broker_control_t *bc)
 {
+    bc->broker->listening = 0;
+
     if (bc->timer.timer_set) {
         ngx_del_timer(&bc->timer);
     }
@@ -128,6 +130,7 @@ ngx_messaging_broker_control_push(ngx_messaging_broker_control_t *bc,
         break;
 
     case sizeof("subscribe") - 1:
+        bc->broker->listening = ++bc->listens;
         ngx_messaging_broker_control_read(bc);
         break;
 
@@ -135,6 +138,7 @@ ngx_messaging_broker_control_push(ngx_messaging_broker_control_t *bc,
 
         /* nobody has asked for it */
 
+        bc->broker->listening = 0;
         ngx_messaging_broker_control_listen(bc);
         break;
 

@@ -33,6 +33,7 @@ typedef struct {
     /* private, but for revoked.read */
 
     ngx_messaging_revoked_redis_t   revoked;
+    ngx_uint_t                      listens;
     ngx_event_t                     timer;
     ngx_connection_t                dummy;
 } ngx_messaging_broker_control_t;

@@ -420,3 +420,33 @@ many: recv {"type":"unsubscribed","conversation_id":7}
 many: recv_none 100ms
 nginx: status connections 2
 nginx: expect_baseline
+
+
+
+=== TEST 12: who is connected to Redis again, but does not listen yet
+--- fake_redis
+--- config eval: $::Locations
+--- jwt
+ann: {"user_id":1,"exp":"+300"}
+--- allow_log
+messaging redis
+--- websocket eval
+<<'EOS' =~ s/LOST/2 * main::workers()/er
+nginx: status redis.ready $WORKERS
+ann:  connect /ws/messaging/?token=$jwt_ann
+ann:  ignore /resync/
+fake: hang SUBSCRIBE
+fake: drop
+fake: reply SISMEMBER*1 ":1\r\n"
+nginx: status redis.lost LOST
+nginx: status redis.ready $WORKERS
+# what is asked for before they have read the revocations is forgotten anyway
+wait 500ms
+ann:  send {"type":"subscribe","conversation_id":7}
+fake: expect_command SISMEMBER members:7 1
+fake: normal
+ann:  recv {"type":"subscribed","conversation_id":7}
+c1:   connect /ws/messaging/7/?token=$jwt_ann
+c1:   expect_close 4003 no access
+nginx: status access.cached 0
+EOS
