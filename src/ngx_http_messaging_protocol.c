@@ -693,10 +693,19 @@ void
 ngx_http_messaging_protocol_unconfirmed(ngx_http_messaging_session_t *s,
     ngx_http_messaging_subscription_t *sub)
 {
-    ngx_str_t  name;
+    ngx_str_t                  name;
+    ngx_http_messaging_ask_t  *ask;
 
     ngx_http_messaging_protocol_name(&name, sub);
     ngx_http_messaging_relay_unavailable(s, &name);
+
+    /* its answer would be for a member, and not for who subscribes again */
+
+    ask = ngx_http_messaging_ask_find(s, &name);
+
+    if (ask) {
+        ngx_http_messaging_ask_forget(s, ask);
+    }
 
     ngx_http_messaging_session_unsubscribe(s, sub);
 }

@@ -470,3 +470,25 @@ nginx: status subscriptions 2
 ann: send {"type":"message","conversation_id":7,"content":"a"}
 ann: recv {"type":"new_message","conversation_id":7,"...":0}
 ann: recv_none 200ms
+
+
+
+=== TEST 17: who is asked for again, but was never confirmed, may subscribe again
+--- fake_redis
+--- http_config eval: $::Backend
+--- config eval: main::locations('/stuck', 'messaging_access_recheck 1s; messaging_access_timeout 6s;')
+--- allow_log
+messaging call timed out
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- websocket
+nginx: status redis.ready $WORKERS
+ann: connect /ws/messaging/?token=$jwt_ann
+ann: ignore /resync/
+fake: hang SUBSCRIBE
+ann: send {"type":"subscribe","conversation_id":7}
+nginx: status access.asked 3
+ann: recv {"type":"error","code":"unavailable","conversation_id":7,"...":0}
+ann: send {"type":"subscribe","conversation_id":7}
+nginx: status access.asked 4
+ann: recv {"type":"error","code":"unavailable","conversation_id":7,"...":0}
