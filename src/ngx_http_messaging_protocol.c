@@ -549,7 +549,9 @@ ngx_http_messaging_protocol_subscribe(ngx_http_messaging_session_t *s,
     if (ngx_http_messaging_access_check(s->conf, s->access, conversation)
         == NGX_OK)
     {
-        ngx_http_messaging_protocol_enter(s, conversation, 0);
+        /* the answer with the list said what one may do there */
+        ngx_http_messaging_protocol_enter(s, conversation,
+                                          s->single.read_only);
         return;
     }
 

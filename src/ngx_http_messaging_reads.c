@@ -724,14 +724,7 @@ ngx_http_messaging_reads_failed(ngx_http_messaging_reads_t *reads,
         }
     }
 
-    if (store->session == NULL && ngx_exiting && !worker->draining) {
-        /* nobody was connected when it began to leave */
-        ngx_http_messaging_worker_drain(worker);
-    }
-
-    if (store->session == NULL && worker->draining
-        && (ngx_msec_int_t) (ngx_current_msec - worker->drain_end) >= 0)
-    {
+    if (store->session == NULL && ngx_http_messaging_worker_drained(worker)) {
         ngx_http_messaging_reads_drop(reads, NGX_MESSAGING_STAT_READ_DROPPED);
         return;
     }

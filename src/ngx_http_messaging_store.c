@@ -9,6 +9,7 @@
 #include "ngx_http_messaging_relay.h"
 #include "ngx_http_messaging_store.h"
 #include "ngx_http_messaging_stream.h"
+#include "ngx_http_messaging_worker.h"
 #include "ngx_messaging_envelope.h"
 #include "ngx_messaging_json.h"
 
@@ -415,6 +416,20 @@ ngx_http_messaging_store_next(ngx_http_messaging_store_t *store,
 
         if (m->started) {
             return;
+        }
+
+        if (ngx_http_messaging_worker_drained(store->worker)) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "messaging message of user \"%V\" for \"%V\" was "
+                          "not stored: the worker leaves",
+                          &store->user, &m->conversation);
+            ngx_http_messaging_call_cancel(m->call);
+            ngx_http_messaging_store_refused(m,
+                                             NGX_MESSAGING_STAT_STORE_FAILED,
+                                             "unknown",
+                                             NGX_HTTP_MESSAGING_STORE_RETRY);
+            ngx_http_messaging_store_done(m);
+            continue;
         }
 
         m->started = 1;

@@ -613,6 +613,19 @@ ngx_http_messaging_worker_drain(ngx_http_messaging_worker_t *worker)
 }
 
 
+ngx_uint_t
+ngx_http_messaging_worker_drained(ngx_http_messaging_worker_t *worker)
+{
+    if (ngx_exiting && !worker->draining) {
+        /* nobody was connected when it began to leave */
+        ngx_http_messaging_worker_drain(worker);
+    }
+
+    return worker->draining
+           && (ngx_msec_int_t) (ngx_current_msec - worker->drain_end) >= 0;
+}
+
+
 static void
 ngx_http_messaging_worker_drain_tick(ngx_event_t *ev)
 {

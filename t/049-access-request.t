@@ -29,9 +29,14 @@ map $http_x_messaging_conversation $status_of {
     202     202;
 }
 
+map $http_x_messaging_user $read_only {
+    default  false;
+    9        true;
+}
+
 map $http_x_messaging_conversation $answer_of {
     default    '{}';
-    ""         '{"name":"Zoe","conversations":[11,"12"]}';
+    ""         '{"name":"Zoe","conversations":[11,"12"],"read_only":$read_only}';
     name       '{"name":"Änn","extra":[1]}';
     list       '{"conversations":[7]}';
     read       '{"read_only":true}';
@@ -492,3 +497,21 @@ ann: recv {"type":"error","code":"unavailable","conversation_id":7,"...":0}
 ann: send {"type":"subscribe","conversation_id":7}
 nginx: status access.asked 4
 ann: recv {"type":"error","code":"unavailable","conversation_id":7,"...":0}
+
+
+
+=== TEST 18: what the first answer lists may be to be read only
+--- http_config eval: $::Backend
+--- config eval: main::locations("/json")
+--- jwt
+ann: {"user_id":9,"exp":"+60"}
+--- websocket
+ann: connect /ws/messaging/?token=$jwt_ann
+ann: send {"type":"subscribe","conversation_id":11}
+ann: recv {"type":"subscribed","conversation_id":11}
+ann: send {"type":"message","conversation_id":11,"content":"x"}
+ann: recv {"type":"error","conversation_id":11,"code":"access_denied","...":0}
+ann: send {"type":"subscribe","conversation_id":5}
+ann: recv {"type":"subscribed","conversation_id":5}
+ann: send {"type":"message","conversation_id":5,"content":"x"}
+ann: recv {"type":"new_message","conversation_id":5,"...":0}

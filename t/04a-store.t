@@ -390,3 +390,28 @@ ann: send {"type":"message","content":"x","client_id":"a"}
 ann: recv_unordered {"type":"ack","client_id":"a","...":0} {"type":"new_message","...":0}
 nginx: expect_access_log /stored POST \/api\/messages\/ user=1 .* body=;/
 nginx: no_log /\[alert\]/
+
+
+
+=== TEST 18: a backend that does not answer holds no worker much longer than the drain
+--- http_config eval
+$::Backend . "messaging_drain 1s;\n"
+--- config eval: main::locations('/stuck', 'messaging_rate off; messaging_store_timeout 2s;')
+--- log_level: info
+--- jwt
+ann: {"user_id":1,"exp":"+60"}
+--- allow_log
+messaging call timed out
+--- websocket
+ann: connect /ws/messaging/7/?token=$jwt_ann
+ann: send {"type":"message","content":"x","client_id":"0"}
+ann: recv_unordered {"type":"ack","client_id":"0","...":0} {"type":"new_message","...":0}
+ann: send_series 1..15 {"type":"message","content":"x%d","client_id":"%d"}
+nginx: status messages.in 16
+ann: ignore /nack/
+nginx: reload
+ann: expect_close 1012
+nginx: within 15s expect_workers $WORKERS
+nginx: expect_log /\[warn\] .*messaging message of user "1" for "7" was not stored: the worker leaves/
+nginx: status stores.saved 1
+nginx: status stores.failed 15
