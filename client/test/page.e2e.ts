@@ -15,7 +15,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -632,4 +632,94 @@ scene('a tab that is hidden', async ({ person }) => {
     /* it may have slept: is the connection alive? */
     assert.equal(await b.frames('out', '"ping"').count(), pings + 1);
     await b.frames('in', '"pong"').nth(pings).waitFor({ state: 'attached' });
+});
+
+
+scene('fallback to polling and back', async ({ person }) => {
+    const { page } = await person(1);
+    const kept = [(pushed(801, 'from the history') as any).message];
+
+    let fetches = 0;
+
+    writeFileSync(`${directory}/html/chat.html`, `<!DOCTYPE html>
+        <ol id="log"></ol><script type="module" src="chat.js"></script>`);
+
+    writeFileSync(`${directory}/html/chat.js`, `
+        import { openConversation } from './client/index.js';
+
+        const api = async (init) =>
+            (await fetch('/api/messages', init)).json();
+
+        const chat = openConversation({
+            conversation_id: 1,
+            token: () => window.signedIn ?? null,
+            fetchMessages: () => api(),
+            sendMessage: (message) => api({
+                method: 'POST', body: JSON.stringify(message)
+            }),
+            poll: { messages: 200 }
+        });
+
+        chat.onChange(() => log.replaceChildren(
+            ...chat.messages.map(({ content }) => {
+                const li = document.createElement('li');
+                li.textContent = content;
+                return li;
+            })));
+
+        chat.connect();
+        window.chat = chat;
+    `);
+
+    await page.route('**/api/messages', async (route) => {
+        if (route.request().method() === 'GET') {
+            fetches++;
+            await route.fulfill({ json: kept });
+            return;
+        }
+
+        const { content, client_id } = route.request().postDataJSON();
+        const { message } = pushed(800 + kept.length + 1, content) as any;
+
+        message.sender = { id: 1, name: 'Ann' };
+        message.client_id = client_id;
+        kept.push(message);
+        await route.fulfill({ json: message });
+    });
+
+    const row = (text: string) => page.locator('li', { hasText: text });
+    const via = (text: string) => page.evaluate(async (content) =>
+        (await (window as any).chat.send(content)).via, text);
+
+    await page.goto(`${url}chat.html`);
+    await page.waitForFunction(() =>
+        (window as any).chat?.state === 'failed');
+    await row('from the history').waitFor();
+
+    assert.equal(await via('by REST'), 'rest');
+    kept.push((pushed(803, 'polled') as any).message);
+    await row('polled').waitFor();
+
+    /* the network returns, and somebody has signed in */
+    await page.evaluate((token) => {
+        (window as any).signedIn = token;
+        window.dispatchEvent(new Event('online'));
+    }, sign(key, 1, 'Ann', 3600));
+
+    await page.waitForFunction(() =>
+        (window as any).chat.state === 'connected');
+
+    assert.equal(await via('by the socket'), 'websocket');
+    await publish(pushed(804, 'live'));
+    await row('live').waitFor();
+
+    /* what was asked before that has come; five times as long as it polled */
+    const before = fetches;
+
+    await page.evaluate(() => new Promise((done) => setTimeout(done, 1000)));
+    assert.ok(fetches <= before + 1, 'it has stopped');
+
+    assert.deepEqual(await page.locator('li').allTextContents(),
+                     ['from the history', 'by REST', 'polled',
+                      'by the socket', 'live']);
 });
