@@ -419,6 +419,8 @@ scene('a reader who has scrolled up', async ({ person, shot }) => {
     const [top] = await place();
     const reads = await b.frames('out', '"read"').count();
 
+    /* what was there before is nothing new */
+    await publish(pushed(630, 'line 30 of many'));
     await a.say('below the fold');
     await b.has('below the fold');
     await b.news.waitFor();
