@@ -411,7 +411,7 @@ EOS
 
 === TEST 8: a reload: old and new workers count together
 --- messaging_http
---- http_config eval: $::Backend =~ s/500ms/1500ms/r
+--- http_config eval: $::Backend =~ s/500ms/1500ms/r . "messaging_drain 100ms;\n"
 --- config eval: $::Post
 --- jwt
 ann: {"user_id":1,"exp":"+60"}
