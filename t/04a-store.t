@@ -191,6 +191,7 @@ nginx: expect_baseline
 
 
 === TEST 8: who sends faster than the backend stores is not read
+--- not_in: onebyte (what is sent at once is not read at once)
 --- http_config eval: $::Backend
 --- config eval: main::locations('/slow', 'messaging_rate off; messaging_store_timeout 100ms; messaging_ping_interval 1s; messaging_ping_timeout 1s;')
 --- jwt
@@ -394,6 +395,7 @@ nginx: no_log /\[alert\]/
 
 
 === TEST 18: a backend that does not answer holds no worker much longer than the drain
+--- not_in: onebyte (the backend, of the same nginx, holds its worker)
 --- http_config eval
 $::Backend . "messaging_drain 1s;\n"
 --- config eval: main::locations('/stuck', 'messaging_rate off; messaging_store_timeout 2s;')

@@ -181,6 +181,7 @@ ann: recv {"type":"ack","client_id":"c","status":"queued"}
 
 
 === TEST 7: who sends faster than Redis stores is not read
+--- not_in: onebyte (what is sent at once is not read at once)
 --- config eval: main::locations('in7', 'messaging_rate off;')
 --- log_level: info
 --- fake_redis

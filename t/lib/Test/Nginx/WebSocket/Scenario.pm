@@ -133,7 +133,12 @@ sub run {
         last;
     }
 
-    my $unread = $failed ? '' : $self->unread;
+    # of what is ignored the last frame may be on its way
+    my $unread = '';
+    Test::Nginx::WebSocket::Stream::wait_for(sub {
+        ($unread = $self->unread) !~ /incomplete frame/;
+    }, 5) unless $failed;
+
     $self->{report}->(!$unread, "$title - nothing left unread",
                       $unread . $self->transcript) unless $failed;
     Test::Nginx::WebSocket::Stream::no_ticks();
