@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { JSDOM } from 'jsdom';
+import { Window } from 'happy-dom';
 import { act, createElement, StrictMode } from 'react';
 import type { FunctionComponent, ReactNode } from 'react';
 
@@ -25,7 +25,7 @@ import { message, newMessage } from './chat.js';
 import { jwt, settle, World } from './fake.js';
 
 
-const { window } = new JSDOM('<!DOCTYPE html><div id="root"></div>');
+const window = new Window();
 
 Object.assign(globalThis, { window, document: window.document,
                             IS_REACT_ACT_ENVIRONMENT: true });
@@ -44,7 +44,7 @@ interface Props extends UseConversationOptions {
 
 
 async function render(element: (props: Props) => ReactNode, props: Props) {
-    const root = createRoot(window.document.createElement('div'));
+    const root = createRoot(document.createElement('div'));
 
     const set = (next: Props) => act(async () => {
         root.render(createElement(StrictMode, null, element(next)));
@@ -313,7 +313,7 @@ async function provided(ids: (number | null)[],
            list.map((id, i) => createElement(Chat, { key: i, id,
                                                      slot: String(i) })));
 
-    const root = createRoot(window.document.createElement('div'));
+    const root = createRoot(document.createElement('div'));
 
     const set = (list: (number | null)[]) => act(async () => {
         root.render(createElement(StrictMode, null, element(list)));
